@@ -1,0 +1,131 @@
+// The caching allocator: freed blocks are kept by size class, since a training step asks for the same sizes again.
+#include "core/storage.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace plumb {
+namespace {
+
+// Size classes: multiples of 64 bytes when small, then eight steps per power of two (at most 12.5 % is wasted).
+std::size_t capacity_for(std::size_t bytes) {
+  std::size_t step = 64;
+  while (bytes > step * 16) step *= 2;
+  return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
+}
+
+// Fresh memory holds NaN in every dtype, so that reading what was never written shows (PLUMB_POISON=1).
+bool poisons() {
+  static const bool on = [] {
+    const char* v = std::getenv("PLUMB_POISON");
+    return v && *v == '1';
+  }();
+  return on;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool caches = false;  // the sanitizer must see every free
+#else
+constexpr bool caches = true;
+#endif
+
+class Allocator {
+ public:
+  explicit Allocator(Device device) : device_(device) {}
+
+  void* take(std::size_t capacity, std::size_t bytes, const char* what) {
+    const std::lock_guard lock(guard_);
+    void* p = nullptr;
+    if (auto it = free_.find(capacity); it != free_.end() && !it->second.empty()) {
+      p = it->second.back();
+      it->second.pop_back();
+      stats_.cached -= capacity;
+    } else {
+      p = backend(device_).allocate(capacity);
+      if (!p) {
+        drop_cache();
+        p = backend(device_).allocate(capacity);
+      }
+      if (!p)
+        throw OutOfMemory(fmt::format("out of memory on {}: {} asked for {} bytes while {} are in use (peak {})",
+                                      to_string(device_), what, bytes, stats_.in_use, stats_.peak),
+                          what, "use a smaller batch, a shorter sequence, or train.checkpoint_activations = true");
+      ++stats_.allocations;
+    }
+    stats_.in_use += capacity;
+    stats_.peak = std::max(stats_.peak, stats_.in_use);
+    return p;
+  }
+
+  void give(void* p, std::size_t capacity) {
+    const std::lock_guard lock(guard_);
+    stats_.in_use -= capacity;
+    if (caches) {
+      free_[capacity].push_back(p);
+      stats_.cached += capacity;
+    } else {
+      backend(device_).release(p, capacity);
+    }
+  }
+
+  void drop_cache() {
+    for (auto& [capacity, blocks] : free_)
+      for (void* p : blocks) backend(device_).release(p, capacity);
+    free_.clear();
+    stats_.cached = 0;
+  }
+
+  MemoryStats stats_;
+  std::mutex guard_;
+
+ private:
+  Device device_;
+  std::unordered_map<std::size_t, std::vector<void*>> free_;
+};
+
+// Never destroyed: tensors of static lifetime may be freed after any destructor of ours.
+Allocator& allocator(Device d) {
+  static Allocator& host = *new Allocator(cpu);
+  if (d.kind == DeviceKind::cpu) return host;
+  static std::mutex guard;
+  static auto& devices = *new std::map<int, Allocator*>;
+  const std::lock_guard lock(guard);
+  auto& a = devices[d.index];
+  if (!a) a = new Allocator(d);
+  return *a;
+}
+
+}  // namespace
+
+StoragePtr allocate_storage(std::size_t bytes, Device device, const char* what) {
+  const std::size_t capacity = capacity_for(bytes);
+  void* p = allocator(device).take(capacity, bytes, what);
+  if (poisons() && device.kind == DeviceKind::cpu) std::memset(p, 0xff, capacity);
+  return StoragePtr(new Storage(p, bytes, device, capacity));
+}
+
+Storage::~Storage() { allocator(device_).give(data_, capacity_); }
+
+MemoryStats memory_stats(Device device) {
+  auto& a = allocator(device);
+  const std::lock_guard lock(a.guard_);
+  return a.stats_;
+}
+
+void reset_peak_memory(Device device) {
+  auto& a = allocator(device);
+  const std::lock_guard lock(a.guard_);
+  a.stats_.peak = a.stats_.in_use;
+}
+
+void release_cached_memory(Device device) {
+  auto& a = allocator(device);
+  const std::lock_guard lock(a.guard_);
+  a.drop_cache();
+}
+
+}  // namespace plumb
