@@ -44,7 +44,7 @@ GradcheckResult compare(const std::function<double(const std::vector<Tensor>&)>&
         r.worst = off;
         r.report = fmt::format("input {} entry {}: gradient {:.12g}, difference quotient {:.12g}", k, i, have, expected);
       }
-      if (!(off <= 100)) r.ok = false;  // quotients carry about 1e-11 / step of rounding noise
+      if (!(off <= 1)) r.ok = false;
     }
   }
   return r;
