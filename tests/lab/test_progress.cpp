@@ -1,9 +1,10 @@
 // What a person sees of a run, and how a run is asked to stop.
-#include <algorithm>
-#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+
+#include <algorithm>
+#include <cstdlib>
 
 #include "lab/progress.h"
 #include "lab/signals.h"
