@@ -38,7 +38,7 @@ KEPT = [
     ("core/cuda/a.cu", "#include <cublas_v2.h>\natomicAdd(&count, 1);  // integer\n"),
     ("alignment/preference/dpo.cpp", '#include "alignment/math/log.h"\n#include "alignment/preference/margin.h"\n#include "alignment/objective.h"\n'),
     ("lab/doctor.cpp", '#include "core/cpu/isa.h"\n#include "alignment/preference/dpo.h"\n'),
-    ("lab/hdf5.cpp", "#include <hdf5.h>\n"),
+    ("core/files/hdf5_api.h", "#include <hdf5.h>\n"),
     ("lab/spawn.cpp", "_Exit(1);  // check: allow abort, a child that could not start has nobody to throw to\n"),
     ("lab/words.cpp", 'print("#pragma omp, std::thread");  // std::thread, abort()\nobject.exit(1);\nstd::thread::id me;\n'),
     ("examples/study/main.cpp", '#include "lab/world.h"\n'),
