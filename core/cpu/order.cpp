@@ -46,7 +46,9 @@ struct Lines {
 template <class T>
 bool is_nan(T x) {
   if constexpr (std::is_integral_v<T>) return false;
-  else return std::isnan(static_cast<double>(static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(x)));
+  else
+    return std::isnan(
+        static_cast<double>(static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(x)));
 }
 template <class T>
 auto value(T x) {  // what comparisons see
@@ -143,7 +145,8 @@ namespace {
 
 // The columns [begin, end) of one run.
 template <class T, class X>
-void fold_columns(const ReduceLoops<T>& loops, const X* x, const Shape& shape, std::int64_t begin, std::int64_t end, T* out) {
+void fold_columns(const ReduceLoops<T>& loops, const X* x, const Shape& shape, std::int64_t begin, std::int64_t end,
+                  T* out) {
   const std::int64_t examples = shape[1], rows = shape[2], n = shape[3];
   for (std::int64_t e = 0; e < examples; ++e) {
     const X* from = x + e * rows * n;

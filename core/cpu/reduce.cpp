@@ -85,7 +85,8 @@ struct Block {
 };
 
 template <class T, class X>
-Block<T> block_at(const X* x, const Axes& reduced, std::int64_t first, std::int64_t n, std::int64_t columns, T* buffer) {
+Block<T> block_at(const X* x, const Axes& reduced, std::int64_t first, std::int64_t n, std::int64_t columns,
+                  T* buffer) {
   const std::int64_t step = reduced.dims ? reduced.x_step[reduced.dims - 1] : 1;
   if constexpr (std::is_same_v<T, X>)
     if (reduced.dims <= 1 && (columns > 1 || step == 1)) return {x + first * step, step};
@@ -221,7 +222,8 @@ double CpuBackend::sum_of_squares(const Raw& x) {
       } else {
         PLUMB_ASSERT(x.dtype == DType::bf16);
         float wide[reduce_block];
-        for (std::int64_t i = 0; i < rows; ++i) wide[i] = static_cast<float>(static_cast<const Bf16*>(x.data)[first + i]);
+        for (std::int64_t i = 0; i < rows; ++i)
+          wide[i] = static_cast<float>(static_cast<const Bf16*>(x.data)[first + i]);
         to = reduce_table().square_block_f32(wide, rows);
       }
     }

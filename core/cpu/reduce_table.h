@@ -25,8 +25,14 @@ struct ReduceTable {
   double (*square_block_f64)(const double* x, int64_t n);
 };
 
-namespace baseline { const ReduceTable& reduce_table(); }
-namespace avx2 { const ReduceTable& reduce_table(); }
-namespace avx512 { const ReduceTable& reduce_table(); }
+namespace baseline {
+const ReduceTable& reduce_table();
+}
+namespace avx2 {
+const ReduceTable& reduce_table();
+}
+namespace avx512 {
+const ReduceTable& reduce_table();
+}
 
 }  // namespace plumb::cpu

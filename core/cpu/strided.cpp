@@ -87,10 +87,8 @@ void Walk::merge() {
   for (int d = 1; d < dims_; ++d) {
     bool joins = true;
     for (int k = 0; k < count_; ++k) joins &= operand_[k].step[last] == operand_[k].step[d] * shape_[d];
-    if (joins)
-      shape_[last] *= shape_[d];
-    else
-      shape_[++last] = shape_[d];
+    if (joins) shape_[last] *= shape_[d];
+    else shape_[++last] = shape_[d];
     for (int k = 0; k < count_; ++k) operand_[k].step[last] = operand_[k].step[d];
   }
   if (dims_ == 0) {

@@ -11,8 +11,8 @@ namespace plumb::test {
 inline bool cpu_has(const std::string& isa) {
   __builtin_cpu_init();
   if (isa == "avx512")
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq");
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   return isa == "baseline" || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
 }
 

@@ -20,7 +20,8 @@ using kernels::Reduce;
 template <class T>
 std::vector<T> noise(std::int64_t n, std::uint32_t seed = 1) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (auto& v : x) v = static_cast<T>(static_cast<std::int32_t>(seed = seed * 1664525u + 1013904223u)) * static_cast<T>(0x1p-31);
+  for (auto& v : x)
+    v = static_cast<T>(static_cast<std::int32_t>(seed = seed * 1664525u + 1013904223u)) * static_cast<T>(0x1p-31);
   return x;
 }
 
@@ -75,10 +76,15 @@ void expect_stated_sums(const Tensor& x, const Dims& axes) {
 }
 
 TEST(Reduce, SumsFollowTheStatedTreeOverAnyAxes) {
-  const std::pair<Shape, std::vector<Dims>> cases[] = {
-      {{7}, {{0}}}, {{1}, {{0}}}, {{5000}, {{0}}}, {{3, 33}, {{0}, {1}, {0, 1}}}, {{70, 45}, {{0}, {1}}},
-      {{2500, 33}, {{0}, {1}, {0, 1}}}, {{4, 5, 6}, {{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}}},
-      {{3, 1100, 2, 5}, {{1}, {0, 2}, {1, 3}, {0, 3}}}, {{2, 1, 3}, {{1}, {0, 1}}}};
+  const std::pair<Shape, std::vector<Dims>> cases[] = {{{7}, {{0}}},
+                                                       {{1}, {{0}}},
+                                                       {{5000}, {{0}}},
+                                                       {{3, 33}, {{0}, {1}, {0, 1}}},
+                                                       {{70, 45}, {{0}, {1}}},
+                                                       {{2500, 33}, {{0}, {1}, {0, 1}}},
+                                                       {{4, 5, 6}, {{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}}},
+                                                       {{3, 1100, 2, 5}, {{1}, {0, 2}, {1, 3}, {0, 3}}},
+                                                       {{2, 1, 3}, {{1}, {0, 1}}}};
   for (const auto& [shape, lists] : cases)
     for (const Dims& axes : lists) {
       expect_stated_sums<float>(Tensor::from(noise<float>(numel(shape)), shape), axes);
@@ -119,21 +125,25 @@ TEST(Reduce, Bf16IsSummedInF32AndF32MayBeSummedInF64) {
     const Tensor wide = reduced(Reduce::sum, b.to(DType::f32), axes, DType::f32);
     EXPECT_TRUE(same_bits(wide, reduced(Reduce::sum, b, axes, DType::f32)));
     EXPECT_TRUE(same_bits(wide.to(DType::bf16), reduced(Reduce::sum, b, axes, DType::bf16)));
-    EXPECT_TRUE(same_bits(reduced(Reduce::sum, x.to(DType::f64), axes, DType::f64), reduced(Reduce::sum, x, axes, DType::f64)));
+    EXPECT_TRUE(
+        same_bits(reduced(Reduce::sum, x.to(DType::f64), axes, DType::f64), reduced(Reduce::sum, x, axes, DType::f64)));
   }
 }
 
 TEST(Reduce, ExtremesPropagateNaN) {
   for (const std::int64_t n : {5, 40, 3000}) {
     std::vector<float> x = noise<float>(n);
-    EXPECT_EQ(reduced(Reduce::max, Tensor::from(x, {n}), {0}, DType::f32).item(), *std::max_element(x.begin(), x.end()));
-    EXPECT_EQ(reduced(Reduce::min, Tensor::from(x, {n}), {0}, DType::f32).item(), *std::min_element(x.begin(), x.end()));
+    EXPECT_EQ(reduced(Reduce::max, Tensor::from(x, {n}), {0}, DType::f32).item(),
+              *std::max_element(x.begin(), x.end()));
+    EXPECT_EQ(reduced(Reduce::min, Tensor::from(x, {n}), {0}, DType::f32).item(),
+              *std::min_element(x.begin(), x.end()));
     for (const std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) {
       auto y = x;
       y[static_cast<std::size_t>(at)] = std::numeric_limits<float>::quiet_NaN();
       for (const Reduce op : {Reduce::max, Reduce::min, Reduce::sum}) {
         EXPECT_TRUE(std::isnan(reduced(op, Tensor::from(y, {n}), {0}, DType::f32).item())) << n << " " << at;
-        EXPECT_TRUE(std::isnan(reduced(op, Tensor::from(y, {n, 1}).expand({n, 3}), {0}, DType::f32).select(1, 1).item()));
+        EXPECT_TRUE(
+            std::isnan(reduced(op, Tensor::from(y, {n, 1}).expand({n, 3}), {0}, DType::f32).select(1, 1).item()));
       }
     }
   }
@@ -149,17 +159,20 @@ TEST(Reduce, IntegersAreExactAndMasksCanBeCounted) {
 }
 
 TEST(Reduce, OfNothingIsTheNeutralElement) {
-  EXPECT_EQ(reduced(Reduce::sum, Tensor::zeros({0, 3}), {0}, DType::f32).to_vector<float>(), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(reduced(Reduce::sum, Tensor::zeros({0, 3}), {0}, DType::f32).to_vector<float>(),
+            (std::vector<float>{0, 0, 0}));
   EXPECT_EQ(reduced(Reduce::max, Tensor::zeros({0}), {0}, DType::f32).item(), -std::numeric_limits<double>::infinity());
   EXPECT_EQ(reduced(Reduce::sum, Tensor::zeros({3, 0}), {0}, DType::f32).numel(), 0);
 }
 
 TEST(Reduce, EveryInstructionSetAddsAlike) {
   const std::vector<float> x = noise<float>(1024 * 37);
-  const auto tables = test::runnable<cpu::ReduceTable>(cpu::baseline::reduce_table, cpu::avx2::reduce_table, cpu::avx512::reduce_table);
+  const auto tables =
+      test::runnable<cpu::ReduceTable>(cpu::baseline::reduce_table, cpu::avx2::reduce_table, cpu::avx512::reduce_table);
   for (const std::int64_t n : {1, 15, 33, 1000, 1024})
     for (const auto& [isa, table] : tables) {
-      EXPECT_EQ(table->f32.block(Reduce::sum, x.data(), n), tables[0].table->f32.block(Reduce::sum, x.data(), n)) << isa;
+      EXPECT_EQ(table->f32.block(Reduce::sum, x.data(), n), tables[0].table->f32.block(Reduce::sum, x.data(), n))
+          << isa;
       EXPECT_EQ(table->square_block_f32(x.data(), n), tables[0].table->square_block_f32(x.data(), n)) << isa;
       std::vector<float> a(37), b(37), c(37), d(37);
       table->f32.block_columns(Reduce::sum, x.data(), 37, n, 37, a.data());
@@ -193,7 +206,8 @@ TEST(FoldRows, EightExamplesEqualFourAndFourAndEightTimesOne) {
       float out = 0.25f;
       for (std::int64_t e = 0; e < examples; ++e) {
         float sum = 0;
-        for (std::int64_t t = 0; t < rows; ++t) sum += v[static_cast<std::size_t>(((r * examples + e) * rows + t) * n + c)];
+        for (std::int64_t t = 0; t < rows; ++t)
+          sum += v[static_cast<std::size_t>(((r * examples + e) * rows + t) * n + c)];
         out += sum;
       }
       ASSERT_EQ(got[static_cast<std::size_t>(r * n + c)], out);

@@ -21,7 +21,8 @@ using Real = long double;
 constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<test::IsaTable<ElementwiseTable>> tables() {
-  return test::runnable<ElementwiseTable>(baseline::elementwise_table, avx2::elementwise_table, avx512::elementwise_table);
+  return test::runnable<ElementwiseTable>(baseline::elementwise_table, avx2::elementwise_table,
+                                          avx512::elementwise_table);
 }
 
 // Every exponent, many mantissas, both signs; then a dense stretch around what matters.
@@ -30,7 +31,8 @@ std::vector<float> floats() {
   std::uint32_t state = 12345;
   const auto next = [&] { return state = state * 1664525u + 1013904223u; };
   for (std::uint32_t exponent = 0; exponent < 255; ++exponent)
-    for (int i = 0; i < 200; ++i) x.push_back(std::bit_cast<float>((next() & 0x80000000u) | exponent << 23 | (next() >> 9)));
+    for (int i = 0; i < 200; ++i)
+      x.push_back(std::bit_cast<float>((next() & 0x80000000u) | exponent << 23 | (next() >> 9)));
   for (int i = 0; i < 100000; ++i) x.push_back(static_cast<float>(static_cast<std::int32_t>(next())) * 0x1p-31f * 20);
   for (const float s : {0.0f, 1.0f, 1000.0f, 88.7f, 104.0f, 0.69314718f, 1e-40f, inf, nan}) {
     x.push_back(s);
@@ -82,7 +84,8 @@ const Function functions[] = {
     {"rsqrt", Unary::rsqrt, 2, [](Real x) { return 1 / std::sqrt(x); }},
     {"gelu of positive numbers", Unary::gelu, 2.5, gelu, 0, inf},
     {"gelu around zero", Unary::gelu, 3, gelu, -1, inf},
-    {"gelu with its tail", Unary::gelu, 7, gelu},  // relative to the tail itself: x (1 + erf) / 2 has no digit left there
+    {"gelu with its tail", Unary::gelu, 7,
+     gelu},  // relative to the tail itself: x (1 + erf) / 2 has no digit left there
     {"silu", Unary::silu, 3, [](Real x) { return std::isinf(x) ? std::fmax(x, Real{0}) : x * sigmoid(x); }, -80, inf},
     {"gelu_tanh", Unary::gelu_tanh, 3, gelu_tanh, -1, inf},
 };
@@ -119,7 +122,8 @@ TEST(VectorMaths, IsAccurateInDoublePrecision) {
           EXPECT_EQ(std::isnan(exact), std::isnan(y[i])) << f.name;
           continue;
         }
-        EXPECT_LE(std::fabs(y[i] - exact), (4e-15L + 4e-16L * x[i] * x[i]) * std::fabs(exact)) << isa << " " << f.name << "(" << x[i] << ")";
+        EXPECT_LE(std::fabs(y[i] - exact), (4e-15L + 4e-16L * x[i] * x[i]) * std::fabs(exact))
+            << isa << " " << f.name << "(" << x[i] << ")";
       }
     }
 }
@@ -161,16 +165,51 @@ TEST(VectorMaths, Avx2AndAvx512GiveTheSameBits) {
 }
 
 TEST(VectorMaths, LimitsAreExact) {
-  const struct { Unary op; float x, y; } cases[] = {
-      {Unary::exp, -inf, 0}, {Unary::exp, inf, inf}, {Unary::exp, 0, 1}, {Unary::exp, -1000, 0}, {Unary::exp, 1000, inf},
-      {Unary::log, 0, -inf}, {Unary::log, 1, 0}, {Unary::log, inf, inf}, {Unary::log1p, -1, -inf}, {Unary::log1p, inf, inf},
-      {Unary::expm1, -inf, -1}, {Unary::expm1, inf, inf}, {Unary::expm1, -1000, -1}, {Unary::tanh, inf, 1}, {Unary::tanh, -inf, -1},
-      {Unary::sigmoid, inf, 1}, {Unary::sigmoid, -inf, 0}, {Unary::sigmoid, 0, 0.5f}, {Unary::log_sigmoid, inf, 0},
-      {Unary::log_sigmoid, -inf, -inf}, {Unary::log_sigmoid, -1000, -1000}, {Unary::softplus, 1000, 1000}, {Unary::softplus, inf, inf},
-      {Unary::softplus, -inf, 0}, {Unary::gelu, inf, inf}, {Unary::gelu, -inf, 0}, {Unary::gelu, 0, 0}, {Unary::gelu, 1000, 1000},
-      {Unary::silu, -inf, 0}, {Unary::silu, inf, inf}, {Unary::gelu_tanh, -inf, 0}, {Unary::gelu_tanh, inf, inf},
-      {Unary::log1m_exp, -inf, 0}, {Unary::log1m_exp, 0, -inf}, {Unary::relu, -inf, 0}, {Unary::sign, -3, -1}, {Unary::sign, 0, 0},
-      {Unary::round, 2.5f, 2}, {Unary::round, -3.5f, -4}, {Unary::floor, -0.5f, -1}, {Unary::erf, inf, 1}, {Unary::erf, -inf, -1}};
+  const struct {
+    Unary op;
+    float x, y;
+  } cases[] = {{Unary::exp, -inf, 0},
+               {Unary::exp, inf, inf},
+               {Unary::exp, 0, 1},
+               {Unary::exp, -1000, 0},
+               {Unary::exp, 1000, inf},
+               {Unary::log, 0, -inf},
+               {Unary::log, 1, 0},
+               {Unary::log, inf, inf},
+               {Unary::log1p, -1, -inf},
+               {Unary::log1p, inf, inf},
+               {Unary::expm1, -inf, -1},
+               {Unary::expm1, inf, inf},
+               {Unary::expm1, -1000, -1},
+               {Unary::tanh, inf, 1},
+               {Unary::tanh, -inf, -1},
+               {Unary::sigmoid, inf, 1},
+               {Unary::sigmoid, -inf, 0},
+               {Unary::sigmoid, 0, 0.5f},
+               {Unary::log_sigmoid, inf, 0},
+               {Unary::log_sigmoid, -inf, -inf},
+               {Unary::log_sigmoid, -1000, -1000},
+               {Unary::softplus, 1000, 1000},
+               {Unary::softplus, inf, inf},
+               {Unary::softplus, -inf, 0},
+               {Unary::gelu, inf, inf},
+               {Unary::gelu, -inf, 0},
+               {Unary::gelu, 0, 0},
+               {Unary::gelu, 1000, 1000},
+               {Unary::silu, -inf, 0},
+               {Unary::silu, inf, inf},
+               {Unary::gelu_tanh, -inf, 0},
+               {Unary::gelu_tanh, inf, inf},
+               {Unary::log1m_exp, -inf, 0},
+               {Unary::log1m_exp, 0, -inf},
+               {Unary::relu, -inf, 0},
+               {Unary::sign, -3, -1},
+               {Unary::sign, 0, 0},
+               {Unary::round, 2.5f, 2},
+               {Unary::round, -3.5f, -4},
+               {Unary::floor, -0.5f, -1},
+               {Unary::erf, inf, 1},
+               {Unary::erf, -inf, -1}};
   for (const auto& [isa, table] : tables())
     for (const auto& c : cases) {
       float y = nan;
@@ -184,8 +223,10 @@ TEST(VectorMaths, LimitsAreExact) {
 }
 
 TEST(VectorMaths, LogAddExpIsExactAtInfinities) {
-  const struct { float a, b, y; } cases[] = {{inf, 1, inf}, {-inf, -inf, -inf}, {-inf, 3, 3}, {3, -inf, 3}, {inf, inf, inf},
-                                             {inf, -inf, inf}, {1e4f, 1e4f, 10000.693f}, {0, 0, 0.69314718f}, {-1000, 1000, 1000}};
+  const struct {
+    float a, b, y;
+  } cases[] = {{inf, 1, inf},    {-inf, -inf, -inf},       {-inf, 3, 3},        {3, -inf, 3},       {inf, inf, inf},
+               {inf, -inf, inf}, {1e4f, 1e4f, 10000.693f}, {0, 0, 0.69314718f}, {-1000, 1000, 1000}};
   for (const auto& [isa, table] : tables())
     for (const auto& c : cases) {
       float y = nan;
@@ -202,8 +243,12 @@ TEST(VectorMaths, LogAddExpIsExactAtInfinities) {
 }
 
 TEST(VectorMaths, FusedGradientsAreTheSlopes) {
-  const struct { Binary op; std::function<Real(Real)> f; } cases[] = {
-      {Binary::gelu_grad, gelu}, {Binary::gelu_tanh_grad, gelu_tanh}, {Binary::silu_grad, [](Real x) { return x * sigmoid(x); }}};
+  const struct {
+    Binary op;
+    std::function<Real(Real)> f;
+  } cases[] = {{Binary::gelu_grad, gelu}, {Binary::gelu_tanh_grad, gelu_tanh}, {Binary::silu_grad, [](Real x) {
+                                                                                  return x * sigmoid(x);
+                                                                                }}};
   for (const auto& [isa, table] : tables())
     for (const auto& c : cases)
       for (double x = -12; x < 12; x += 0.037) {

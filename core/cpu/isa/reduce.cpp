@@ -1,7 +1,6 @@
 // Blocks of reductions (core/cpu/reduce.h) and left folds of rows.
-#include "core/cpu/reduce_table.h"
-
 #include "core/cpu/isa/simd.h"
+#include "core/cpu/reduce_table.h"
 
 namespace plumb::cpu::PLUMB_ISA_NS {
 namespace {
@@ -14,7 +13,10 @@ constexpr int fixed_lanes = 32;
 template <class T>
 struct Sum {
   static constexpr T start = 0;
-  template <class V> PLUMB_INLINE V join(V a, V b) { return a + b; }
+  template <class V>
+  PLUMB_INLINE V join(V a, V b) {
+    return a + b;
+  }
 };
 template <class T>
 struct Max {
