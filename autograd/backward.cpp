@@ -189,6 +189,10 @@ std::vector<Var> grad(const std::vector<Var>& values, const std::vector<Var>& in
   run(pass, starts);
   std::vector<Var> out;
   for (const auto& x : inputs) {
+    if (!x.defined()) {
+      out.emplace_back();
+      continue;
+    }
     Var g = x.requires_grad() ? pass.wanted[x.node().get()] : Var();
     out.push_back(g.defined() ? g : Var(Tensor::zeros(x.shape(), x.dtype(), x.device())));
   }
