@@ -23,7 +23,7 @@ if(PLUMB_SANITIZE)
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE ${PLUMB_OPTIMISATION})
 # Paths in messages and in debug information are relative, so that two checkouts build the same bytes.
-add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=>)
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=;-ffile-prefix-map=../=>")
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

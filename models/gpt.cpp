@@ -131,6 +131,10 @@ GptCache Gpt::make_cache(std::int64_t rows, std::int64_t capacity, DType dtype, 
   return cache;
 }
 
+void GptCache::rewind(std::int64_t row) {
+  for (auto& b : blocks) b.length.slice(0, row, row + 1).fill_(0);
+}
+
 Tensor Gpt::decode(const Tensor& tokens, GptCache& cache) const {
   const NoGrad off;
   Var x = embed(tokens, cache.length());

@@ -51,6 +51,7 @@ struct GptPass {
 struct GptCache {
   std::vector<nn::KvCache> blocks;
   Tensor length() const { return blocks.at(0).length; }
+  void rewind(std::int64_t row);  // forgets what the row holds
 };
 
 class Block;

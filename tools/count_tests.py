@@ -5,7 +5,7 @@
 
 A folder holds ctest's own report (ctest.xml, an entry for each test program) and one report of each GoogleTest program.
 Cases are counted where there are any; a program that died without a report counts as one failed case. `--broken` is the
-number of stages (a build, a check) that failed: each that no failed case explains counts as one.
+number of other stages (a build, a check) that failed: each counts as one.
 """
 import argparse
 import pathlib
@@ -42,11 +42,11 @@ def totals(folders: list[pathlib.Path]) -> list[int]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--broken", type=int, default=0, help="stages that failed")
+    parser.add_argument("--broken", type=int, default=0, help="other stages that failed")
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
     passed, failed, skipped = totals(options.folders)
-    failed = max(failed, options.broken)
+    failed += options.broken
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed or passed == 0 else 0
 
