@@ -86,6 +86,12 @@ Tensor TextData::validation(std::int64_t rows, std::int64_t T) const {
   return tokens;
 }
 
+std::vector<std::int64_t> TextData::head(std::int64_t n) const {
+  std::vector<std::int64_t> tokens(static_cast<std::size_t>(n));
+  text_.read(0, n, tokens.data());
+  return tokens;
+}
+
 std::string TextData::describe() const {
   return fmt::format("text: {} file{}, {}, {} training and {} validation tokens", file_count_,
                      file_count_ == 1 ? "" : "s", tokenizer_->describe(), training_tokens_, validation_tokens_);

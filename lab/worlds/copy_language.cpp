@@ -1,15 +1,16 @@
 // The copy language: table, samples, exact probabilities.
 #include "lab/worlds/copy_language.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "core/errors.h"
+#include "core/exact_math.h"
 #include "core/files/digest.h"
 #include "core/parallel.h"
 #include "lab/config/read.h"
-#include "lab/worlds/portable_math.h"
 
 namespace plumb::worlds {
 namespace {
@@ -17,6 +18,14 @@ namespace {
 constexpr double zipf_exponent = 1.2, table_spread = 1.5;
 
 Key root(const CopyLanguageOptions& o) { return Key(static_cast<std::uint64_t>(o.seed)).at("copy_language"); }
+
+std::vector<double> softmax(std::vector<double> logits) {
+  const double highest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (double& x : logits) sum += (x = exact::exp(x - highest));
+  for (double& x : logits) x /= sum;
+  return logits;
+}
 
 void sum_up(std::vector<double>& rows, std::int64_t V) {
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -39,15 +48,15 @@ CopyLanguage::CopyLanguage(const CopyLanguageOptions& options, std::uint64_t run
   const Key spread = root(options).at("table");
   std::vector<double> zipf(static_cast<std::size_t>(V));
   for (std::int64_t j = 0; j < V; ++j)
-    zipf[static_cast<std::size_t>(j)] = -zipf_exponent * portable_log(static_cast<double>(j + 1));
-  first_ = portable_softmax(zipf);
+    zipf[static_cast<std::size_t>(j)] = -zipf_exponent * exact::log(static_cast<double>(j + 1));
+  first_ = softmax(zipf);
   table_.reserve(static_cast<std::size_t>(V * V));
   for (std::int64_t i = 0; i < V; ++i) {
     auto logits = zipf;
     const Key row = spread.at(static_cast<std::uint64_t>(i));
     for (std::int64_t j = 0; j < V; ++j)
       logits[static_cast<std::size_t>(j)] += table_spread * row.normal_at(static_cast<std::uint64_t>(j));
-    const auto p = portable_softmax(std::move(logits));
+    const auto p = softmax(std::move(logits));
     table_.insert(table_.end(), p.begin(), p.end());
   }
   first_cumulative_ = first_;
@@ -77,12 +86,9 @@ Tensor CopyLanguage::sample(const Key& stream, std::int64_t rows, std::int64_t T
       std::int64_t* x = out + r * (T + 1);
       for (std::int64_t t = 0; t <= T; ++t) {
         const auto u = [&](int k) { return draws.uniform_at(static_cast<std::uint64_t>(2 * t + k)); };
-        if (t == 0)
-          x[t] = pick(first_cumulative_.data(), V, u(0));
-        else if (t >= d && u(1) < options_.copy_probability)
-          x[t] = x[t - d];
-        else
-          x[t] = pick(table_cumulative_.data() + x[t - 1] * V, V, u(0));
+        if (t == 0) x[t] = pick(first_cumulative_.data(), V, u(0));
+        else if (t >= d && u(1) < options_.copy_probability) x[t] = x[t - d];
+        else x[t] = pick(table_cumulative_.data() + x[t - 1] * V, V, u(0));
       }
     }
   });
@@ -128,7 +134,7 @@ Tensor CopyLanguage::log_probabilities(const Tensor& tokens) const {
   double* out = result.data<double>();
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t t = 1; t < width; ++t)
-      *out++ = portable_log(probability({x + r * width, static_cast<std::size_t>(width)}, t));
+      *out++ = exact::log(probability({x + r * width, static_cast<std::size_t>(width)}, t));
   return result;
 }
 

@@ -1,7 +1,8 @@
 // Text as rows of tokens: which window a row reads, and what is said when there is none.
-#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <numeric>
 #include <set>
 

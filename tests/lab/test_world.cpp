@@ -1,13 +1,14 @@
 // The copy language: exact probabilities, a floor where the study says, rows that depend on nothing but their name.
-#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 #include <numeric>
 
 #include "core/errors.h"
+#include "core/exact_math.h"
 #include "core/parallel.h"
 #include "lab/worlds/copy_language.h"
-#include "lab/worlds/portable_math.h"
 
 namespace plumb::worlds {
 namespace {
@@ -31,7 +32,7 @@ TEST(CopyLanguage, LogProbabilitiesAreThoseOfTheConditional) {
   for (std::size_t r = 0; r < 3; ++r)
     for (std::size_t t = 1; t < 12; ++t) {
       const auto p = language.conditional(std::span(x).subspan(r * 12, t));
-      EXPECT_EQ(logps[r * 11 + t - 1], portable_log(p[static_cast<std::size_t>(x[r * 12 + t])]));
+      EXPECT_EQ(logps[r * 11 + t - 1], exact::log(p[static_cast<std::size_t>(x[r * 12 + t])]));
     }
 }
 
