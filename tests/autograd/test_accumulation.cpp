@@ -77,7 +77,7 @@ void expect_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b, con
 }
 
 class Accumulation : public testing::TestWithParam<DType> {};
-INSTANTIATE_TEST_SUITE_P(Dtypes, Accumulation, testing::Values(DType::f64, DType::f32, DType::bf16),
+INSTANTIATE_TEST_SUITE_P(Dtypes, Accumulation, testing::Values(DType::f64, DType::f32),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 TEST_P(Accumulation, IsTheLargeBatchToTheBit) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "autograd/backward.h"
+#include "autograd/checkpoint.h"
 #include "autograd/ops.h"
 
 namespace plumb {
@@ -74,6 +75,32 @@ TEST(Blame, SeesGradientsThatGoStraightIntoLeaves) {
   const Found found = culprit([&] { backward({{linear(big * 0.1, w), Tensor::full({3, 2}, 10)}}); });
   EXPECT_EQ(found.op, "linear");
   EXPECT_TRUE(found.in_gradient);
+}
+
+TEST(Blame, LooksIntoRecomputation) {
+  const Var x = Var::leaf(Tensor::of<double>({4, 9, 0}));
+  const Found found = culprit([&] {
+    Var y;
+    {
+      const Scope block("blocks.2");
+      y = checkpoint(
+          [](const std::vector<Var>& v) {
+            const Scope part("mlp");
+            return sqrt(v[0]) * 3.0;
+          },
+          {x});
+    }
+    backward(sum(y));
+  });
+  EXPECT_EQ(found.op, "sqrt");
+  EXPECT_EQ(found.scope, "blocks.2.mlp");
+  EXPECT_EQ(found.index, 2);
+}
+
+TEST(Blame, LetsRulesPassThroughInfinity) {
+  const Var x = Var::leaf(Tensor::of<double>({-1000, -1}));  // expm1(1000) is infinite, its reciprocal is the gradient 0
+  EXPECT_EQ(culprit([&] { backward(sum(log1m_exp(x))); }).op, "");
+  EXPECT_EQ(x.grad().to_vector<double>()[0], 0);
 }
 
 TEST(Blame, SeesABadSeed) {

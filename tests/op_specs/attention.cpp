@@ -46,8 +46,8 @@ struct Sizes {
   std::int64_t b, t, s, h, hkv, d;
 };
 
-void attention_cases(Spec& s, Attend f, const Tolerance& tolerance) {
-  s.tolerance(tolerance);
+void attention_cases(Spec& s, Attend f, const std::vector<DType>& dtypes, const Tolerance& tolerance) {
+  s.tolerance(tolerance).dtypes(dtypes);
   const auto with = [&](const std::string& label, const Sizes& z, const AttentionOptions& o, bool large = false) {
     s.op([f, o](const Vars& v) { return f(v[0], v[1], v[2], o); }, [o](const Arrays& a) { return attended(a, o); });
     const std::vector<Shape> shapes{{z.b, z.t, z.h, z.d}, {z.b, z.s, z.hkv, z.d}, {z.b, z.s, z.hkv, z.d}};
@@ -89,15 +89,15 @@ void attention_cases(Spec& s, Attend f, const Tolerance& tolerance) {
 }  // namespace
 
 OP_SPEC("attention") {
-  attention_cases(s, attention, {.f64 = 1e-12, .f32_ulps = 16, .bf16_ulps = 1.1, .of_largest = true});
+  attention_cases(s, attention, {DType::f64, DType::f32}, {.f64 = 1e-12, .f32_ulps = 16, .of_largest = true});
 }
 
-OP_SPEC("attention_composed") {  // in bf16 every step is rounded
-  attention_cases(s, attention_composed, {.f64 = 1e-12, .f32_ulps = 16, .bf16_ulps = 6, .of_largest = true});
+OP_SPEC("attention_composed") {
+  attention_cases(s, attention_composed, {DType::f64, DType::f32}, {.f64 = 1e-12, .f32_ulps = 16, .of_largest = true});
 }
 
 OP_SPEC("rope") {
-  s.tolerance({.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 0.51, .of_largest = true});
+  s.tolerance({.f64 = 1e-12, .f32_ulps = 8, .of_largest = true}).dtypes({DType::f64, DType::f32});
   const auto with = [&s](const std::string& label, const Shape& shape, const RopeOptions& o) {
     s.op([o](const Vars& v) { return rope(v[0], o); },
          [o](const Arrays& a) {

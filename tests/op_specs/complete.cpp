@@ -26,7 +26,7 @@ std::set<std::string> declared() {
   for (const char* header : {"/autograd/ops.h", "/autograd/checkpoint.h"}) {
     std::ifstream file(std::string(PLUMB_SOURCE_DIR) + header);
     EXPECT_TRUE(file) << header;
-    const std::regex declaration(R"(^(?:Var|Tensor) (operator[^\s(]+|\w+)\(([^;{]*)\))");
+    const std::regex declaration(R"(^(?:Var|Tensor) (operator[^\s(]+|\w+)\((.*?)\)\s*(?:;|\{$))");
     std::smatch m;
     for (std::string line; std::getline(file, line);)
       if (std::regex_search(line, m, declaration)) found[m[1]].push_back(types_of(m[2]));

@@ -6,6 +6,8 @@ namespace {
 
 const Tolerance of_terms{.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 0.51, .of_largest = true};
 
+const Tolerance with_bias{.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 1.02, .of_largest = true};  // the product is rounded first
+
 Array matmul_of(const Arrays& a) {
   const auto batch = [](Shape s) {
     s.erase(s.size() - 1);
@@ -56,7 +58,6 @@ OP_SPEC("matmul") {
       {{2, 2, 1, 3}, {2, 1, 3, 2}}, {{0, 2, 3}, {0, 3, 2}}, {{3, 97}, {97, 2}}};
   for (const auto& [a, b] : pairs) s.on("shapes", {a, b});
   s.large({{65, 193}, {193, 49}}).large({{6, 50, 31}, {31, 40}}).large({{4, 33, 100}, {4, 100, 17}});
-  s.exact({2, 3}, 6);
   s.rejects({filled({2, 3}), filled({2, 3})}, "[matmul] shapes [2,3] and [2,3] do not multiply");
   s.rejects({filled({3}), filled({3, 2})}, "[matmul] shapes [3] and [3,2] do not multiply");
   s.rejects({filled({2, 2, 3}), filled({3, 3, 2})}, "[matmul] shapes [2] and [3] do not broadcast");
@@ -75,8 +76,9 @@ OP_SPEC("linear") {
     Shape bias = list[1];
     bias.erase(bias.size() - 1);
     list.push_back(bias);
-    s.on("input, weight, bias", list);
+    s.tolerance(with_bias).on("input, weight, bias", list).tolerance(of_terms);
   }
+  s.tolerance(with_bias);
   s.large({{5, 37, 101}, {70, 101}, {70}}).large({{3, 4, 21, 40}, {3, 33, 40}, {3, 33}}).large({{130, 64}, {64, 64}, {64}});
   s.rejects({filled({4, 3}), filled({2, 4})}, "[linear] input [4,3] does not fit weight [2,4]");
   s.rejects({filled({4, 3}), filled({3})}, "[linear] input [4,3] does not fit weight [3]");

@@ -108,7 +108,7 @@ OP_SPEC("select") {
          });
     s.on(fmt::format("{} of axis {}", index, axis), {{2, 3, 4}});
   }
-  s.rejects_call([] { select(filled({2, 3}), 1, 3); }, "does not fit axis 1 of shape [2,3]");
+  s.rejects_call([] { select(filled({2, 3}), 1, 3); }, "[select] index 3 is outside axis 1 of shape [2,3]");
 }
 
 OP_SPEC("unsqueeze") {
