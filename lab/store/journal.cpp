@@ -1,6 +1,7 @@
 // Writing a journal.
 #include "lab/store/journal.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -16,6 +17,15 @@ void lock(const files::Fd& fd, const Path& path) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) files::io_error("cannot lock the run", path, errno);
   throw UserError("another process is writing this run", path.string(), "wait for it to end, or choose another --out");
+}
+
+// A name becomes a path in run.h5 and a tag in TensorBoard.
+void check_name(const std::string& name) {
+  const std::string path = "/" + name + "/";
+  const bool bad = name.empty() || name.size() > 200 || path.find("//") != std::string::npos ||
+                   path.find("/./") != std::string::npos ||
+                   std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < 32 || c == 127; });
+  if (bad) fail("journal", "'{}' cannot name a metric: write words separated by single slashes.", name);
 }
 
 void cut(const files::Fd& fd, const Path& path, std::uint64_t size) {
@@ -111,6 +121,7 @@ void Journal::checkpoint(std::int64_t step) {
 }
 
 void Journal::describe(const MetricInfo& info) {
+  check_name(info.name);
   const auto [place, fresh] = ids_.try_emplace(info.name, static_cast<std::uint32_t>(ids_.size()));
   std::string payload;
   journal::put(payload, place->second);

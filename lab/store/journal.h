@@ -60,7 +60,7 @@ class Journal {
   void metrics(std::int64_t step, std::span<const NamedValue> row);
   void timing(std::int64_t step, std::span<const NamedValue> row);
   void event(std::int64_t step, std::string_view json);
-  void checkpoint(std::int64_t step);
+  void checkpoint(std::int64_t step);     // every row up to `step` is in: write it before the checkpoint itself
   void describe(const MetricInfo& info);  // units and meaning of a metric, before its first row
   void provenance(std::string_view key, std::string_view value);
 
