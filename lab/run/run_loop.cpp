@@ -38,6 +38,7 @@ std::vector<store::MetricInfo> metric_infos() {
 std::map<std::string, std::string> provenance(const RunRequest& r, const RunConfig& config, const std::string& data) {
   const BuildInfo& build = build_info();
   return {{"command", r.command},
+          {"from", r.from},
           {"version", build.version},
           {"commit", build.commit + (build.modified ? " (modified)" : "")},
           {"compiler", build.compiler + " " + build.flags},
@@ -173,6 +174,14 @@ std::optional<RunOutcome> ended(const store::JournalContent& rows) {
   return out;
 }
 
+}  // namespace
+
+std::string origin_of(const std::string& folder) {
+  const auto p = store::read_run(folder).rows.provenance;
+  const auto it = p.find("from");
+  return it == p.end() ? std::string() : it->second;
+}
+
 std::vector<optim::NamedTensor> parameters_of(const std::string& from) {
   store::Path path = from;
   if (std::filesystem::is_directory(path)) {
@@ -184,6 +193,8 @@ std::vector<optim::NamedTensor> parameters_of(const std::string& from) {
   for (const auto& t : store::load_checkpoint(path, "params").tensors) out.push_back({t.name, t.value});
   return out;
 }
+
+namespace {
 
 RunConfig parsed(const std::string& text, const std::string& name) {
   RunConfig c;
@@ -222,8 +233,8 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
     if (how.checkpoint->isa != cpu::name_of(cpu::isa()))
       how.warnings.push_back(fmt::format("the checkpoint was made with {}, this process runs {}: the bits will differ",
                                          how.checkpoint->isa, cpu::name_of(cpu::isa())));
-  } else if (!request.from.empty()) {
-    trainer.load_parameters(parameters_of(request.from));
+  } else if (const std::string from = origin_of(request.folder); !from.empty()) {
+    trainer.load_parameters(parameters_of(from));
   }
   Loop loop(trainer, store, request);
   loop.remember(store::read_run(request.folder).rows);
