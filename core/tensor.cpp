@@ -114,6 +114,8 @@ Tensor Tensor::slice(int axis, std::int64_t begin, std::int64_t end, std::int64_
 
 Tensor Tensor::select(int axis, std::int64_t index) const {
   axis = axis_of("select", axis, dim());
+  if (index < -shape_[axis] || index >= shape_[axis])
+    fail("select", "index {} is outside axis {} of shape {}", index, axis, to_string(shape_));
   if (index < 0) index += shape_[axis];
   Tensor t = slice(axis, index, index + 1);
   t.shape_.erase(axis);
@@ -196,12 +198,17 @@ Shape resolve(const Shape& wanted, std::int64_t count, const Shape& have) {
   Shape shape = wanted;
   std::int64_t known = 1;
   int open = -1;
+  bool fits = true;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && open < 0) open = i;
     else known *= shape[i];
+    fits = fits && (shape[i] >= 0 || i == open);
   }
-  if (open >= 0 && known > 0 && count % known == 0) shape[open] = count / known;
-  if (numel(shape) != count) fail("reshape", "shape {} cannot become {}", to_string(have), to_string(wanted));
+  if (open >= 0) {
+    fits = fits && known > 0 && count % known == 0;
+    shape[open] = fits ? count / known : 0;
+  }
+  if (!fits || numel(shape) != count) fail("reshape", "shape {} cannot become {}", to_string(have), to_string(wanted));
   return shape;
 }
 
