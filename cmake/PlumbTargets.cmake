@@ -7,7 +7,9 @@ foreach(floor ${PLUMB_FLOORS})
 endforeach()
 list(FILTER PLUMB_SOURCES EXCLUDE REGEX "core/cpu/isa/|core/cuda/|lab/cli/main.cpp|lab/main.cpp")
 
-add_library(plumb SHARED ${PLUMB_SOURCES} ${PLUMB_ISA_OBJECTS})
+include(PlumbBuildInfo)
+add_library(plumb SHARED ${PLUMB_SOURCES} ${PLUMB_ISA_OBJECTS} ${PLUMB_BUILD_INFO})
+set_target_properties(plumb PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
 target_link_libraries(plumb PUBLIC plumb_flags fmt::fmt
   PRIVATE OpenMP::OpenMP_CXX DNNL::dnnl PkgConfig::SLEEF PkgConfig::XXHASH PkgConfig::SENTENCEPIECE PkgConfig::HDF5
           spdlog::spdlog tomlplusplus::tomlplusplus ${CMAKE_DL_LIBS})

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "core/dtype.h"
+#include "core/kernel_ops.h"
 #include "core/shape.h"
 
 namespace plumb {
@@ -26,7 +27,10 @@ struct Device {
   std::int8_t index = 0;
   friend bool operator==(Device, Device) = default;
 };
+namespace devices {  // apart from the namespace plumb::cpu, which the kernels of the CPU live in
 inline constexpr Device cpu{};
+}
+using namespace devices;
 std::string to_string(Device device);  // "cpu", "cuda:0"
 
 // A strided window on memory of one device; strides count elements and may be zero (broadcast) or negative.
@@ -38,20 +42,6 @@ struct Raw {
 };
 
 namespace kernels {
-
-enum class Unary : std::uint8_t {
-  neg, abs, sign, exp, expm1, log, log1p, sqrt, rsqrt, reciprocal, square, sin, cos, tanh, sigmoid, log_sigmoid,
-  softplus, relu, silu, gelu, gelu_tanh, erf, floor, round, is_finite, logical_not,  // the last two: -> u8
-  log1m_exp,                                                                         // log(1 - e^x), x < 0
-};
-enum class Binary : std::uint8_t {
-  add, sub, mul, div, pow, maximum, minimum, log_add_exp, atan2,
-  equal, less, less_equal,  // -> u8
-  logical_and, logical_or,  // u8 -> u8
-  gelu_grad, gelu_tanh_grad, silu_grad, tanh_grad, sigmoid_grad,  // (x or y as named, g) -> dx; first order, fused
-};  // *_grad: gelu, gelu_tanh, silu take the input x; tanh, sigmoid take the output y
-enum class Reduce : std::uint8_t { sum, max, min };
-enum class Distribution : std::uint8_t { uniform, normal, truncated_normal, gumbel, bits };
 
 // C [batch.., M, N] = (accumulate ? C : 0) + A [batch.., M, K] B [batch.., K, N]; batch dims of A and B may have stride 0.
 // K is cut at every multiple of k_example (0 = never), and each part again at multiples of k_block from its start.

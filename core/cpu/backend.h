@@ -8,7 +8,7 @@ namespace plumb::cpu {
 
 class CpuBackend final : public Backend {
  public:
-  Device device() const override { return plumb::cpu; }
+  Device device() const override { return {}; }
   std::string describe() const override;
 
   // memory.cpp

@@ -1,0 +1,43 @@
+// Blame: finds the operator that made the first NaN or infinity. Off in normal runs, where it costs one branch; the
+// trainer replays a step under it after a non-finite loss or gradient norm.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/errors.h"
+
+namespace plumb {
+
+// The first non-finite value: the operator, where in the model, whether in its output or in a gradient, at which index.
+class NonFinite : public UserError {
+ public:
+  NonFinite(std::string op, std::string scope, bool in_gradient, std::int64_t index, double value, const std::string& shape);
+  std::string op, scope;
+  bool in_gradient;
+  std::int64_t index;
+};
+
+// While one lives, every operator's output and every gradient is inspected.
+class Blame {
+ public:
+  Blame();
+  ~Blame();
+  Blame(const Blame&) = delete;
+  Blame& operator=(const Blame&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Names the part of the model that is running ("blocks.3.attn"); nested scopes join with dots.
+class Scope {
+ public:
+  explicit Scope(const char* name);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+};
+std::string current_scope();
+
+}  // namespace plumb

@@ -1,0 +1,73 @@
+// Packing for the products: gathers a panel of A's rows or B's columns ("lanes") into k-major order.
+#pragma once
+
+#include "core/cpu/isa/gemm_vector.h"
+
+namespace plumb::cpu::PLUMB_ISA_NS {
+
+// A panel in the caller's memory: lane l at k is from[l * lane_stride + k * k_stride].
+template <class S>
+struct PanelSource {
+  const S* from;
+  int64_t lane_stride, k_stride;
+};
+
+// Lanes lie along the vector's own direction in memory.
+template <class T, class S>
+static void pack_rows(T* to, int width, PanelSource<S> s, int count, int64_t k) {
+  for (int64_t i = 0; i < k; ++i) store(to + i * width, load_as(s.from + i * s.k_stride, count, T{}));
+}
+
+// Lanes lie across: blocks of lanes x lanes are transposed in registers.
+template <class T, class S>
+static void pack_columns(T* to, int width, PanelSource<S> s, int count, int64_t k) {
+  constexpr int n = lanes<T>;
+  for (int64_t first = 0; first < k; first += n) {
+    const int some = static_cast<int>(k - first < n ? k - first : n);
+    Vec<T> block[n];
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l)
+      block[l] = l < count ? load_as(s.from + l * s.lane_stride + first, some, T{}) : Vec<T>{};
+    transpose<T>(block);
+    T* out = to + first * width;
+    if (some == n) {
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) store(out + i * width, block[i]);
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i)
+        if (i < some) store(out + i * width, block[i]);
+    }
+  }
+}
+
+template <class T, class S>
+static void pack_scattered(T* to, int width, PanelSource<S> s, int count, int filled, int64_t k) {
+  for (int64_t i = 0; i < k; ++i)
+    for (int l = 0; l < filled; ++l)
+      to[i * width + l] = l < count ? element_as(s.from[l * s.lane_stride + i * s.k_stride], T{}) : T{};
+}
+
+// to[i * width + l] = lane l at i, zero for lanes from `count` to `width`. Whole vectors are stored, so up to one
+// vector past the end of `to` is overwritten; the last group of lanes goes first, because its overrun falls on the
+// first group.
+template <class T, class S>
+static void pack_panel(T* to, int width, PanelSource<S> s, int count, int64_t k) {
+  if (width == 1 && s.k_stride == 1) {  // one row: a copy along k
+    for (int64_t i = 0; i < k; i += lanes<T>)
+      store(to + i, load_as(s.from + i, static_cast<int>(k - i < lanes<T> ? k - i : lanes<T>), T{}));
+    return;
+  }
+  for (int first = (width - 1) / lanes<T> * lanes<T>; first >= 0; first -= lanes<T>) {
+    const int here = count - first < lanes<T> ? count - first : lanes<T>;
+    const PanelSource<S> group{s.from + first * s.lane_stride, s.lane_stride, s.k_stride};
+    if (s.lane_stride == 1)
+      pack_rows(to + first, width, group, here, k);
+    else if (s.k_stride == 1)
+      pack_columns(to + first, width, group, here, k);
+    else
+      pack_scattered(to + first, width, group, here, width - first < lanes<T> ? width - first : lanes<T>, k);
+  }
+}
+
+}  // namespace plumb::cpu::PLUMB_ISA_NS

@@ -1,0 +1,33 @@
+# What run.sh and test.sh share: sourced, after `root` is set to the repository.
+set -euo pipefail
+
+cores=$(nproc)  # honours the affinity mask and OMP_NUM_THREADS; never more jobs than this
+export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
+
+say() { printf '== %s\n' "$*"; }
+
+# Runs a command quietly: its output is shown only if it fails.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [[ $status -eq 0 ]] || cat "$log" >&2
+  rm -f "$log"
+  return $status
+}
+
+# build FOLDER TARGETS CMAKE-OPTIONS...: configures and builds; the progress lines only on a terminal.
+build() {
+  local folder=$1 targets=$2
+  shift 2
+  local generator=()
+  [[ -f $folder/CMakeCache.txt ]] || generator=(-G Ninja)
+  quietly cmake -S "$root" -B "$folder" "${generator[@]}" "$@" || return 1
+  if [[ -t 1 ]]; then
+    # shellcheck disable=SC2086  # several targets
+    cmake --build "$folder" --parallel "$cores" --target $targets
+  else
+    # shellcheck disable=SC2086
+    quietly cmake --build "$folder" --parallel "$cores" --target $targets
+  fi
+}
