@@ -9,26 +9,33 @@
 #include <cuda_runtime.h>
 
 #include <string>
+#include <utility>
 
 #include "core/backend.h"
 #include "core/cuda/kernel.h"
-#include "core/storage.h"
 
 namespace plumb::cuda {
 
-// Device memory for the length of a call, from the caching allocator; a later kernel of the stream may reuse it at once.
+// Device memory for the length of a call, from the driver's pool in order of the stream: a later kernel may reuse it at once.
 class Scratch {
  public:
   Scratch() = default;
-  Scratch(i64 bytes, Device device, const char* what)
-      : storage_(allocate_storage(static_cast<std::size_t>(bytes > 0 ? bytes : 1), device, what)) {}
+  Scratch(i64 bytes, cudaStream_t stream, const char* what);
+  Scratch(Scratch&& o) noexcept : data_(std::exchange(o.data_, nullptr)), stream_(o.stream_) {}
+  Scratch& operator=(Scratch&& o) noexcept {
+    std::swap(data_, o.data_);
+    std::swap(stream_, o.stream_);
+    return *this;
+  }
+  ~Scratch();
   template <class T = void>
   T* as() const {
-    return static_cast<T*>(storage_->data());
+    return static_cast<T*>(data_);
   }
 
  private:
-  StoragePtr storage_;
+  void* data_ = nullptr;
+  cudaStream_t stream_ = nullptr;
 };
 
 // C (row-major, any window) = beta C + alpha A B for one pair of matrices or a batch of them.
@@ -55,7 +62,12 @@ class CudaBackend final : public Backend {
   void to_host(void* to, const void* from, std::size_t bytes) override;
   void synchronise() override;
 
-  // elementwise.cu, select.cu
+  cudaStream_t stream() {
+    use();
+    return stream_;
+  }
+
+  // elementwise.cu, copy.cu
   void fill(const Raw& out, double value) override;
   void copy(const Raw& x, const Raw& out) override;
   void unary(kernels::Unary op, const Raw& x, const Raw& out) override;
@@ -63,7 +75,7 @@ class CudaBackend final : public Backend {
   void scalar(kernels::Binary op, const Raw& x, double s, bool scalar_first, const Raw& out) override;
   void select(const Raw& mask, const Raw& a, const Raw& b, const Raw& out) override;
 
-  // reduce.cu, scan.cu
+  // reduce.cu, scan.cu, sort.cu
   void reduce(kernels::Reduce op, const Raw& x, const Raw& out) override;
   double sum_of_squares(const Raw& x) override;
   void arg_max(const Raw& x, int axis, const Raw& out) override;
@@ -101,15 +113,12 @@ class CudaBackend final : public Backend {
 
  private:
   void use();  // makes this device the thread's current one
-  cudaStream_t stream() {
-    use();
-    return stream_;
-  }
-  Scratch scratch(i64 bytes, const char* what) { return {bytes, device(), what}; }
+  Scratch scratch(i64 bytes, const char* what) { return {bytes, stream(), what}; }
 
   int index_ = 0;
   cudaStream_t stream_ = nullptr;
   cublasHandle_t blas_ = nullptr;
+  cudaMemPool_t pool_ = nullptr;
   void* workspace_ = nullptr;
 };
 

@@ -31,6 +31,9 @@ CudaBackend::CudaBackend(int index) : index_(index) {
   }
   open(cudaSetDevice(index), "cannot select the device");
   open(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cannot make a stream");
+  open(cudaDeviceGetDefaultMemPool(&pool_, index), "no memory pool");
+  std::uint64_t keep = ~std::uint64_t{0};  // scratch comes and goes with every call: the pool keeps what it has
+  open(cudaMemPoolSetAttribute(pool_, cudaMemPoolAttrReleaseThreshold, &keep), "cannot set up the memory pool");
   open(cudaMalloc(&workspace_, workspace_bytes), "no memory for cuBLAS's workspace");
   open(cublasCreate(&blas_), "cublasCreate");
   open(cublasSetStream(blas_, stream_), "cublasSetStream");

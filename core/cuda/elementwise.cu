@@ -14,7 +14,7 @@ template <class T>
 __device__ T unary_exact(Unary op, T x) {
   switch (op) {
     case Unary::abs: return x <= 0 ? static_cast<T>(0 - x) : x;
-    case Unary::sign: return x > 0 ? T{1} : x < 0 ? static_cast<T>(-1) : x;
+    case Unary::sign: return x > 0 ? T{1} : x == 0 || x != x ? x : static_cast<T>(-1);
     case Unary::square: return static_cast<T>(x * x);
     case Unary::relu: return relu(x);
     default: return static_cast<T>(-x);

@@ -112,7 +112,7 @@ void CudaBackend::add_to_rows(const Raw& index, const Raw& x, const Raw& table) 
   if (count * a.d == 0) return;
   const Scratch target = scratch(count * i64{sizeof(i64)}, "add_to_rows"), order = scratch(count * i64{sizeof(i64)}, "add_to_rows");
   copy(index, contiguous(target.as(), DType::i64, index.shape));
-  sort_rows(stream(), device(), target.as(), DType::i64, a.runs, a.n, false, order.as<i64>());
+  sort_rows(stream(), target.as(), DType::i64, a.runs, a.n, false, order.as<i64>());
   visit_floating(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     launch_over(stream(), count * a.d, add_to_rows_kernel<T>, a, target.as<const i64>(), order.as<const i64>(),

@@ -58,7 +58,7 @@ __global__ void reduce_kernel(Plan p, const T* x, O* out, bool strided, A zero, 
 
 // Reduces to [kept] through as many rounds as n needs. `zero` is what a lane without values brings: neutral for f.
 template <class T, class A, class O, class F, class Map>
-void reduce_all(cudaStream_t stream, Device device, Plan p, const T* x, O* out, A zero, F f, Map map) {
+void reduce_all(cudaStream_t stream, Plan p, const T* x, O* out, A zero, F f, Map map) {
   const i64 n = p.reduced.count;
   p.chunks = n <= chunk ? 1 : (n + chunk - 1) / chunk;
   const i64 items = p.kept.count * p.chunks, blocks = (items + outputs_a_block - 1) / outputs_a_block;
@@ -67,7 +67,7 @@ void reduce_all(cudaStream_t stream, Device device, Plan p, const T* x, O* out, 
     launch(stream, blocks, threads, reduce_kernel<T, A, O, F, Map>, p, x, out, true, zero, f, map);
     return;
   }
-  const Scratch partial(items * i64{sizeof(A)}, device, "reduce");
+  const Scratch partial(items * i64{sizeof(A)}, stream, "reduce");
   launch(stream, blocks, threads, reduce_kernel<T, A, A, F, Map>, p, x, partial.as<A>(), false, zero, f, map);
   Plan next = p;  // rows of `chunks` partial results
   i64 rest = p.chunks;
@@ -76,7 +76,7 @@ void reduce_all(cudaStream_t stream, Device device, Plan p, const T* x, O* out, 
     rest *= p.kept.size[d];
   }
   next.reduced = Layout<1>{1, p.chunks, {p.chunks}, {{1}}};
-  reduce_all<A, A, O, F, Value>(stream, device, next, partial.as<A>(), out, zero, f, Value{});
+  reduce_all<A, A, O, F, Value>(stream, next, partial.as<A>(), out, zero, f, Value{});
 }
 
 Plan plan_of(const Raw& x, const Raw& out) {
@@ -119,9 +119,9 @@ void CudaBackend::reduce(kernels::Reduce op, const Raw& x, const Raw& out) {
     const auto* from = static_cast<const T*>(x.data);
     const auto run = [&](auto* to) {
       switch (op) {
-        case kernels::Reduce::sum: return reduce_all(stream(), device(), p, from, to, A{}, Add{}, Value{});
-        case kernels::Reduce::max: return reduce_all(stream(), device(), p, from, to, lowest<A>(), Larger{}, Value{});
-        case kernels::Reduce::min: return reduce_all(stream(), device(), p, from, to, highest<A>(), Smaller{}, Value{});
+        case kernels::Reduce::sum: return reduce_all(stream(), p, from, to, A{}, Add{}, Value{});
+        case kernels::Reduce::max: return reduce_all(stream(), p, from, to, lowest<A>(), Larger{}, Value{});
+        case kernels::Reduce::min: return reduce_all(stream(), p, from, to, highest<A>(), Smaller{}, Value{});
       }
     };
     if (std::is_integral_v<T> && out.dtype == DType::i64) run(static_cast<i64*>(out.data));
@@ -135,7 +135,7 @@ double CudaBackend::sum_of_squares(const Raw& x) {
   const Scratch result = scratch(sizeof(double), "sum_of_squares");
   visit_floating(x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    reduce_all(stream(), device(), p, static_cast<const T*>(x.data), result.as<double>(), 0.0, Add{}, Square{});
+    reduce_all(stream(), p, static_cast<const T*>(x.data), result.as<double>(), 0.0, Add{}, Square{});
   });
   double sum = 0;
   to_host(&sum, result.as(), sizeof sum);

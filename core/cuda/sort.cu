@@ -42,10 +42,10 @@ __global__ void merge_kernel(i64 count, i64 n, i64 run, bool descending, const T
 
 }  // namespace
 
-void sort_rows(cudaStream_t stream, Device device, const void* keys, DType dtype, i64 rows, i64 n, bool descending, i64* order) {
+void sort_rows(cudaStream_t stream, const void* keys, DType dtype, i64 rows, i64 n, bool descending, i64* order) {
   const i64 count = rows * n;
   if (count == 0) return;
-  const Scratch other(count * i64{sizeof(i64)}, device, "argsort");
+  const Scratch other(count * i64{sizeof(i64)}, stream, "argsort");
   int passes = 0;
   for (i64 run = 1; run < n; run *= 2) ++passes;
   i64 *from = passes % 2 ? other.as<i64>() : order, *to = passes % 2 ? order : other.as<i64>();  // the last pass ends in `order`
@@ -64,7 +64,7 @@ void CudaBackend::argsort(const Raw& x, bool descending, const Raw& out) {
   if (count == 0) return;
   const Scratch keys = scratch(count * i64(size_of(x.dtype)), "argsort"), order = scratch(count * i64{sizeof(i64)}, "argsort");
   copy(x, contiguous(keys.as(), x.dtype, x.shape));
-  sort_rows(stream(), device(), keys.as(), x.dtype, count / n, n, descending, order.as<i64>());
+  sort_rows(stream(), keys.as(), x.dtype, count / n, n, descending, order.as<i64>());
   copy(contiguous(order.as(), DType::i64, x.shape), out);
 }
 
