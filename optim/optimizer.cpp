@@ -79,8 +79,8 @@ double Optimizer::decay_factor(std::size_t i, double lr, double lr_peak) const {
   return lr_peak > 0 ? lr / lr_peak * o_.weight_decay : 0;
 }
 
-StepReport Optimizer::step(double lr, double lr_peak) {
-  StepReport report{.grad_norm = global_norm(arena_), .clip_factor = 1};
+StepReport Optimizer::step(double lr, double lr_peak, std::optional<double> grad_norm) {
+  StepReport report{.grad_norm = grad_norm ? *grad_norm : global_norm(arena_), .clip_factor = 1};
   if (o_.clip_norm > 0 && report.grad_norm > o_.clip_norm) report.clip_factor = o_.clip_norm / report.grad_norm;
   ++steps_;
   for (std::size_t i = 0; i < groups_.size(); ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,8 @@ class Optimizer {
 
   // One update with the arena's gradients: theta <- theta - s_t eta delta - (decay) theta, both with the old theta.
   // lr = eta_t, lr_peak = eta; s_t = lr / lr_peak.
-  StepReport step(double lr, double lr_peak);
+  // grad_norm: global_norm(arena), when the caller has it already (the clip uses it).
+  StepReport step(double lr, double lr_peak, std::optional<double> grad_norm = {});
 
   std::vector<Group>& groups() { return groups_; }     // one for each slot of the arena, in its order
   std::int64_t steps_done() const { return steps_; }

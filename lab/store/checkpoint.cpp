@@ -146,12 +146,12 @@ Path CheckpointFolder::save(const Checkpoint& checkpoint, const Retention& reten
   return path;
 }
 
-CheckpointFolder::Found CheckpointFolder::newest(std::int64_t not_after) const {
+CheckpointFolder::Found CheckpointFolder::newest(const std::function<bool(std::int64_t)>& usable) const {
   Found found;
   auto all = steps();
   std::reverse(all.begin(), all.end());
   for (const auto step : all) {
-    if (step > not_after) continue;
+    if (usable && !usable(step)) continue;
     try {
       found.checkpoint = load_checkpoint(path_of(step));
       return found;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +56,7 @@ class CheckpointFolder {
     std::optional<Checkpoint> checkpoint;  // the newest that verifies, if any
     std::vector<std::string> damaged;      // what was wrong with newer ones, one sentence each
   };
-  Found newest(std::int64_t not_after = INT64_MAX) const;
+  Found newest(const std::function<bool(std::int64_t step)>& usable = {}) const;
 
  private:
   void prune(const Retention& retention) const;

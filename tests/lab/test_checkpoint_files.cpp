@@ -71,7 +71,7 @@ TEST(CheckpointFolder, OffersTheNewestWholeOneAndNamesTheDamaged) {
   EXPECT_FALSE(checkpoints.newest().checkpoint.has_value());
   for (const int step : {10, 20, 1000000}) checkpoints.save(sample(step));
   EXPECT_EQ(checkpoints.steps(), (std::vector<std::int64_t>{10, 20, 1000000}));
-  EXPECT_EQ(checkpoints.newest(999).checkpoint->step, 20);
+  EXPECT_EQ(checkpoints.newest([](std::int64_t step) { return step < 999; }).checkpoint->step, 20);
   flip_a_bit(checkpoints.path_of(1000000), 3000);
   const auto found = checkpoints.newest();
   EXPECT_EQ(found.checkpoint->step, 20);

@@ -1,9 +1,10 @@
 // Options from TOML: every message with its place, overrides, and the way back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "core/errors.h"
 #include "lab/config/read.h"

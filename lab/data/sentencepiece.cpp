@@ -1,0 +1,53 @@
+// SentencePiece models, by their own library: the only file that includes it.
+#include <algorithm>
+#include <sentencepiece_processor.h>
+
+#include "core/errors.h"
+#include "core/files/atomic_file.h"
+#include "core/files/digest.h"
+#include "lab/data/tokenizer.h"
+#include "lab/data/utf8.h"
+
+namespace plumb {
+namespace {
+
+class SentencePieceTokenizer final : public Tokenizer {
+ public:
+  explicit SentencePieceTokenizer(const std::string& path) : path_(path) {
+    const std::string model = files::read_text(path, std::uint64_t{256} << 20);
+    const auto status = processor_.LoadFromSerializedProto(model);
+    if (model.empty() || !status.ok() || processor_.GetPieceSize() < 1)
+      throw UserError("is no SentencePiece model", path, "train one with spm_train, or use data.tokenizer = \"bytes\"");
+    digest_ = "sentencepiece " + files::digest(model);
+  }
+  std::int64_t vocab() const override { return processor_.GetPieceSize(); }
+  bool takes_any_bytes() const override { return false; }
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    std::vector<int> ids;
+    if (const auto status = processor_.Encode(text, &ids); !status.ok())
+      throw UserError("SentencePiece cannot encode the text: " + status.ToString(), path_);
+    return {ids.begin(), ids.end()};
+  }
+  std::string decode(std::span<const std::int64_t> tokens) const override {
+    for (const auto t : tokens)
+      if (t < 0 || t >= vocab()) fail("decode", "token {} is not in the vocabulary of {}.", t, vocab());
+    std::string text;
+    if (const auto status = processor_.Decode(std::vector<int>(tokens.begin(), tokens.end()), &text); !status.ok())
+      throw UserError("SentencePiece cannot decode the tokens: " + status.ToString(), path_);
+    return text;
+  }
+  std::string describe() const override { return fmt::format("SentencePiece {} (vocabulary {})", path_, vocab()); }
+  std::string digest() const override { return digest_; }
+
+ private:
+  std::string path_, digest_;
+  sentencepiece::SentencePieceProcessor processor_;
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_sentencepiece_tokenizer(const std::string& path) {
+  return std::make_unique<SentencePieceTokenizer>(path);
+}
+
+}  // namespace plumb

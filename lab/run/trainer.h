@@ -1,0 +1,62 @@
+// Trainer: data, model and optimiser of one run, stepped one optimiser step at a time. Knows nothing of files.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/run/run_config.h"
+#include "optim/ema.h"
+
+namespace plumb::lab {
+
+struct StepResult {
+  double loss = 0, z_loss = 0, log_z = 0, grad_norm = 0, clip_factor = 1, lr = 0;
+  std::int64_t tokens = 0;
+  bool finite = true;  // false: the parameters were left as they were before the step
+};
+
+class Trainer {
+ public:
+  Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu);
+
+  StepResult step();                        // does optimiser step number steps_done()
+  double evaluate();                        // mean cross-entropy of the validation sequences, nats a token
+  std::optional<double> entropy_floor();    // of the same tokens, where the truth is known
+  // Runs the step that was not finite once more and names the operator that made the first NaN or infinity.
+  std::string blame();
+
+  std::int64_t steps_done() const { return done_; }
+  // Everything a run resumes from: params/..., optim/..., state/...
+  std::vector<optim::NamedTensor> state();
+  void restore(const std::vector<optim::NamedTensor>& state, std::int64_t steps_done);
+  void load_parameters(const std::vector<optim::NamedTensor>& params);  // of another run: names and shapes must fit
+
+  const RunConfig& config() const { return config_; }
+  models::Gpt& model() { return *model_; }
+  nn::Arena& arena() { return *arena_; }
+  TokenData& data() { return *data_; }
+  double train_flops_per_token() const { return 3 * model_->forward_flops_per_token(config_.model.context); }
+
+ private:
+  struct Sums {
+    double cross_entropy = 0, z = 0, log_z = 0, tokens = 0;
+  };
+  Sums accumulate(const Tensor& tokens, std::int64_t first, std::int64_t last, double whole_count);
+  Sums accumulate_leaves(const Tensor& tokens, double whole_count);
+  models::GptPass pass(std::int64_t row) const;
+
+  RunConfig config_;
+  Device device_;
+  std::unique_ptr<TokenData> data_;
+  std::unique_ptr<models::Gpt> model_;
+  std::unique_ptr<nn::Arena> arena_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::unique_ptr<optim::Ema> ema_;
+  optim::Schedule schedule_;
+  Tensor validation_;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace plumb::lab
