@@ -15,7 +15,7 @@ struct Statistics {
 template <class A>
 struct RowState {
   A highest = -std::numeric_limits<A>::infinity(), sum = 0;
-  A lane_logit = -std::numeric_limits<A>::infinity(), lane_sum = 0, lane_spread = 0;  // spread: sum of p (z - highest)
+  A lane_logit = -std::numeric_limits<A>::infinity(), lane_sum = 0, lane_spread = 0;  // of p (z - highest); of -w log w for squared_relu
 };
 
 // Turns the logits of a tile into weights in `weights`; returns what earlier results must be multiplied by.
@@ -47,19 +47,21 @@ __device__ A softmax_tile(const A (&z)[own], int limit, Tile<A>& weights, RowSta
 }
 
 template <class A>
-__device__ void squared_relu_tile(const A (&z)[own], int limit, A over_keys, Tile<A>& weights) {
+__device__ void squared_relu_tile(const A (&z)[own], int limit, A over_keys, Tile<A>& weights, RowState<A>& row) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   for (int j = 0; j < own; ++j) {
     const int i = c + tile_lanes * j;
     const A positive = relu(z[j]);
-    weights[r][i] = i < limit ? positive * positive * over_keys : A{0};
+    const A w = i < limit ? positive * positive * over_keys : A{0};
+    if (w > 0) row.lane_spread -= w * std::log(w);
+    weights[r][i] = w;
   }
   __syncthreads();
 }
 
 // The row's statistics, its lanes in order. All threads of the block come here.
 template <class A>
-__device__ void store_statistics(const RowState<A>& row, bool is_written, bool squared_relu, i64 at, Tile<A>& scratch,
+__device__ void store_statistics(const RowState<A>& row, bool is_written, bool sees, bool squared_relu, i64 at, Tile<A>& scratch,
                                  const Statistics<A>& to) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   __syncthreads();
@@ -72,10 +74,11 @@ __device__ void store_statistics(const RowState<A>& row, bool is_written, bool s
     logit = Larger{}(logit, scratch[r][i]);
     spread += scratch[r][i + tile_lanes];
   }
-  const bool has_softmax = !squared_relu && row.sum > 0;
-  if (to.log_sum_exp) to.log_sum_exp[at] = squared_relu ? A{0} : row.highest + std::log(row.sum);
+  const A entropy = squared_relu ? spread : std::log(row.sum) - spread / row.sum;
+  const A log_sum_exp = squared_relu ? A{0} : row.highest + std::log(row.sum);
+  if (to.log_sum_exp) to.log_sum_exp[at] = sees ? log_sum_exp : -std::numeric_limits<A>::infinity();
   if (to.max_logit) to.max_logit[at] = logit;
-  if (to.entropy) to.entropy[at] = has_softmax ? std::log(row.sum) - spread / row.sum : A{0};
+  if (to.entropy) to.entropy[at] = sees ? entropy : A{0};
 }
 
 // A block for each (row b, head, tile of queries, slice of head columns).
@@ -102,7 +105,7 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
       z[j] = capped(logit, cap);
     }
     if (s.squared_relu) {
-      squared_relu_tile(z, limit, over_keys, weights);
+      squared_relu_tile(z, limit, over_keys, weights, row);
     } else {
       const A keep = softmax_tile(z, limit, weights, row);
       for (A& x : sums) x *= keep;
@@ -112,7 +115,7 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
   const bool is_real = t < s.length;
   const A over = s.squared_relu || row.sum == 0 ? A{1} : row.sum;
   if (is_real) store_slice(sums, over, out + b * s.out[0] + t * s.out[1] + head * s.out[2], part * slice, s.d);
-  store_statistics(row, is_real && part == 0, s.squared_relu, (b * s.heads + head) * s.length + t, weights, statistics);
+  store_statistics(row, is_real && part == 0, seen > 0, s.squared_relu, (b * s.heads + head) * s.length + t, weights, statistics);
 }
 
 }  // namespace

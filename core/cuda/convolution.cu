@@ -50,7 +50,7 @@ __global__ void col2im_kernel(Image s, i64 count, const T* cols, T* x) {
 
 void CudaBackend::im2col(const Raw& x, const Raw& cols, int kernel, int stride, int padding) {
   const Image s = image_of(x, kernel, stride, padding);
-  visit_floating(x.dtype, [&](auto zero) {
+  visit_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     launch_over(this->stream(), s.columns(), im2col_kernel<T>, s, s.columns(), static_cast<const T*>(x.data),
                 static_cast<T*>(cols.data));
@@ -59,7 +59,7 @@ void CudaBackend::im2col(const Raw& x, const Raw& cols, int kernel, int stride, 
 
 void CudaBackend::col2im(const Raw& cols, const Raw& x, int kernel, int stride, int padding) {
   const Image s = image_of(x, kernel, stride, padding);
-  visit_floating(x.dtype, [&](auto zero) {
+  visit_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     launch_over(this->stream(), s.pixels(), col2im_kernel<T>, s, s.pixels(), static_cast<const T*>(cols.data),
                 static_cast<T*>(x.data));

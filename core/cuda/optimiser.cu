@@ -20,7 +20,8 @@ __global__ void adam_kernel(Step<T> s, T* param, const T* grad, T* moment, T* sq
     const T m = s.beta1 * moment[i] + s.rest1 * g;
     const T u = s.beta2 * square[i] + s.rest2 * (g * g);
     const T m_hat = m / s.bias1, root = std::sqrt(u / s.bias2);
-    const T delta = s.atan2 ? T(1.27) * std::atan2(m_hat, root) : m_hat / (root + s.eps);
+    const T ratio = m_hat == 0 ? T{} : m_hat / (root + s.eps);  // eps = 0: no gradient yet is no step, not 0 / 0
+    const T delta = s.atan2 ? T(1.27) * std::atan2(m_hat, root) : ratio;
     moment[i] = m;
     square[i] = u;
     param[i] = param[i] - s.lr * delta - s.decay * param[i];
