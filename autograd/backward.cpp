@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -21,6 +22,7 @@ struct Pass {
   bool create_graph = false;
   bool retain = true;
   bool stops_at_wanted = false;
+  bool blames = false;
   std::unordered_map<Node*, Var> wanted;
 };
 
@@ -89,16 +91,29 @@ void contribute(const Edge& edge, const Var& g, const Pass& pass) {
 }
 
 void blame_gradient(const Node& node, const Var& g) {
+  if (!g.defined()) return;
   const std::int64_t i = kernels::first_non_finite(g.value());
   if (i >= 0)
     throw NonFinite(node.op(), node.scope, true, i, g.value().to_vector<double>()[static_cast<std::size_t>(i)],
                     to_string(g.shape()));
 }
 
+// While blame is on a rule returns every gradient and collects none itself, so that the operator that made a bad value is
+// named, not the one who hears it.
+Grads rule_of(Node& node, const Var& g, const Pass& pass) {
+  if (!pass.blames) return node.apply(Saved(node, pass.collects), g);
+  const Blame off(false);  // on its way a rule may pass through infinity; what it returns is judged
+  std::optional<Scope> where;
+  if (!node.scope.empty()) where.emplace(node.scope.c_str());
+  const Grads parts = node.apply(Saved(node, false), g);
+  for (const auto& part : parts) blame_gradient(node, part);
+  return parts;
+}
+
 void speak(Node& node, Pass& pass) {
   if (!node.grad.defined()) return;
   const Var g = std::exchange(node.grad, Var());
-  if (detail::blame_on) blame_gradient(node, g);
+  if (pass.blames) blame_gradient(node, g);
   const auto it = pass.wanted.find(&node);
   if (it != pass.wanted.end()) {
     it->second = g;
@@ -106,7 +121,7 @@ void speak(Node& node, Pass& pass) {
   }
   if (node.is_leaf()) return;
   if (node.released) fail(node.op(), "its saved values were freed by an earlier backward(); pass retain = true to the first one");
-  const Grads parts = node.apply(Saved(node, pass.collects), g);
+  const Grads parts = rule_of(node, g, pass);
   PLUMB_ASSERT(static_cast<int>(parts.size()) == node.inputs());
   for (int i = 0; i < node.inputs(); ++i)
     if (node.edges()[i].to && parts[static_cast<std::size_t>(i)].defined())
@@ -131,6 +146,7 @@ struct Running {  // makes a pass the running one, and leaves no scratch behind 
 void run(Pass& pass, const std::vector<std::pair<NodePtr, Var>>& seeds) {
   pass.id = fresh_id();
   if (!pass.sites) pass.sites = pass.id;
+  pass.blames = detail::blame_on;
   std::vector<Node*> roots;
   for (const auto& [node, seed] : seeds) roots.push_back(node.get());
   Running now(pass, reachable(roots, pass));
@@ -165,6 +181,8 @@ void backward(const std::vector<Root>& roots, bool retain) {
            to_string(r.value.shape()));
     if (r.seed.defined() && r.seed.shape() != r.value.shape())
       fail("backward", "seed {} does not fit value {}", to_string(r.seed.shape()), to_string(r.value.shape()));
+    if (r.seed.defined() && r.seed.dtype() != r.value.dtype())
+      fail("backward", "seed {} does not fit value {}", name_of(r.seed.dtype()), name_of(r.value.dtype()));
     seeds.emplace_back(r.value.node(), Var(r.seed.defined() ? r.seed : ones_like(r.value)));
   }
   if (seeds.empty()) fail("backward", "the loss depends on nothing that collects a gradient");
@@ -204,6 +222,8 @@ namespace detail {
 Var pass_through(const Var& x) {
   return record("identity", {x}, x.value(), Saves::nothing, [](const Saved&, const Var& g) -> Grads { return {g}; });
 }
+
+bool pass_blames() { return running && running->blames; }
 
 std::vector<Var> nested_backward(const Var& value, const std::vector<Var>& inputs, const Var& g) {
   PLUMB_ASSERT(running);

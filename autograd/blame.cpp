@@ -34,7 +34,7 @@ NonFinite::NonFinite(std::string op_name, std::string where, bool gradient, std:
       in_gradient(gradient),
       index(at) {}
 
-Blame::Blame() : before_(std::exchange(detail::blame_on, true)) {}
+Blame::Blame(bool on) : before_(std::exchange(detail::blame_on, on)) {}
 Blame::~Blame() { detail::blame_on = before_; }
 
 Scope::Scope(const char* name) { scopes.push_back(name); }

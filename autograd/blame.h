@@ -18,10 +18,10 @@ class NonFinite : public UserError {
   std::int64_t index;
 };
 
-// While one lives, every operator's output and every gradient is inspected.
+// While one lives, every operator's output and every gradient is inspected (or not, when it is off).
 class Blame {
  public:
-  Blame();
+  explicit Blame(bool on = true);
   ~Blame();
   Blame(const Blame&) = delete;
   Blame& operator=(const Blame&) = delete;

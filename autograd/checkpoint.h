@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/backward.h"
+#include "autograd/blame.h"
 #include "autograd/node.h"
 
 namespace plumb {
@@ -31,6 +32,7 @@ Var checkpoint(F f, const std::vector<Var>& inputs) {
                   for (std::size_t i = 0; i < n; ++i)
                     if (in.needs(static_cast<int>(i))) again[i] = Var::leaf(again[i].value());
                   const GradMode on(true);
+                  const Blame as_outside(detail::pass_blames());
                   return detail::nested_backward(f(again), again, g);
                 });
 }

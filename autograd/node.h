@@ -73,6 +73,9 @@ class Node {
   std::vector<Edge> many_;
 };
 
+// Sums over rows of bf16 are collected in f32.
+inline DType gradient_dtype(DType t) { return t == DType::bf16 ? DType::f32 : t; }
+
 // A leaf: collects gradients. Each use site within one backward pass has an accumulator of its own, which lives through
 // the whole optimiser batch, so that 8 examples = 4 + 4 = 8 x 1; sites are added in order when the gradient is read.
 class Leaf final : public Node {

@@ -104,7 +104,7 @@ Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions&
 struct AttentionOptions {
   double scale = 1, softcap = 0;
   bool causal = true, squared_relu = false;
-  Tensor kv_length;                              // i64 [B] or undefined
+  Tensor kv_length{};                            // i64 [B] or undefined
   Tensor* max_logit = nullptr;                   // when given: filled with [B, H, T]
   Tensor* entropy = nullptr;
 };
@@ -113,7 +113,7 @@ Var attention_composed(const Var& q, const Var& k, const Var& v, const Attention
 struct RopeOptions {
   double base = 10000;
   std::int64_t rotary = 0;  // entries rotated; 0 = all
-  Tensor start;             // i64 [B]: position of the first token, or undefined = 0
+  Tensor start{};           // i64 [B]: position of the first token, or undefined = 0
 };
 Var rope(const Var& x, const RopeOptions& options);  // [B, T, H, d]
 

@@ -146,8 +146,8 @@ Leaf::Leaf(const Tensor& value, Tensor grad, std::string name)
     PLUMB_ASSERT(grad.shape() == shape_ && grad.is_contiguous());
     dtype_ = grad.dtype();
     sites_.push_back(std::move(grad));
-  } else if (dtype_ == DType::bf16) {
-    dtype_ = DType::f32;
+  } else {
+    dtype_ = gradient_dtype(dtype_);
   }
 }
 

@@ -28,7 +28,7 @@ struct Device {
   friend bool operator==(Device, Device) = default;
 };
 namespace devices {  // apart from the namespace plumb::cpu, which the kernels of the CPU live in
-inline constexpr Device cpu{};
+inline constexpr Device cpu_device{};
 }
 using namespace devices;
 std::string to_string(Device device);  // "cpu", "cuda:0"

@@ -21,10 +21,10 @@ class Key {
   std::uint64_t bits() const { return bits_; }
 
   // Tensors on `device`; element i is draw i.
-  Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType t = DType::f32, Device d = cpu) const;
-  Tensor normal(const Shape& shape, double mean = 0, double sd = 1, DType t = DType::f32, Device d = cpu) const;
-  Tensor truncated_normal(const Shape& shape, double sd = 1, DType t = DType::f32, Device d = cpu) const;  // at 2 sd, std restored
-  Tensor gumbel(const Shape& shape, DType t = DType::f32, Device d = cpu) const;
+  Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType t = DType::f32, Device d = cpu_device) const;
+  Tensor normal(const Shape& shape, double mean = 0, double sd = 1, DType t = DType::f32, Device d = cpu_device) const;
+  Tensor truncated_normal(const Shape& shape, double sd = 1, DType t = DType::f32, Device d = cpu_device) const;  // at 2 sd, std restored
+  Tensor gumbel(const Shape& shape, DType t = DType::f32, Device d = cpu_device) const;
   Tensor permutation(std::int64_t n) const;                               // i64 [n]
   Tensor categorical(const Tensor& logits) const;                         // i64 [...] from [..., V]: Gumbel-max, one stream a row
   // Single draws at a position, for host code.

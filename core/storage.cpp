@@ -89,7 +89,7 @@ class Allocator {
 
 // Never destroyed: tensors of static lifetime may be freed after any destructor of ours.
 Allocator& allocator(Device d) {
-  static Allocator& host = *new Allocator(cpu);
+  static Allocator& host = *new Allocator(cpu_device);
   if (d.kind == DeviceKind::cpu) return host;
   static std::mutex guard;
   static auto& devices = *new std::map<int, Allocator*>;

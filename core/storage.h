@@ -60,8 +60,8 @@ struct MemoryStats {
 };
 
 StoragePtr allocate_storage(std::size_t bytes, Device device, const char* what);
-MemoryStats memory_stats(Device device = cpu);
-void reset_peak_memory(Device device = cpu);
-void release_cached_memory(Device device = cpu);
+MemoryStats memory_stats(Device device = cpu_device);
+void reset_peak_memory(Device device = cpu_device);
+void release_cached_memory(Device device = cpu_device);
 
 }  // namespace plumb

@@ -44,7 +44,7 @@ Tensor Tensor::arange(std::int64_t n, DType dtype, Device device) {
 Tensor Tensor::from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype) {
   if (count != plumb::numel(shape))
     fail("from", "{} values do not fill a tensor of shape {}", count, to_string(shape));
-  Tensor t = empty(shape, dtype, cpu);
+  Tensor t = empty(shape, dtype, cpu_device);
   if (count) std::memcpy(t.raw(), values, static_cast<std::size_t>(count) * size_of(dtype));
   return t;
 }
@@ -62,7 +62,7 @@ bool Tensor::is_contiguous() const {
 double Tensor::item() const {
   if (!defined() || numel() != 1)
     fail("item", "a tensor of shape {} is not a single number", defined() ? to_string(shape_) : "undefined");
-  const Tensor host = to(cpu);
+  const Tensor host = to(cpu_device);
   return visit_dtype(dtype_, [&](auto zero) -> double {
     using T = decltype(zero);
     if constexpr (std::is_same_v<T, Bf16>) return static_cast<float>(*host.data<T>());
@@ -114,6 +114,8 @@ Tensor Tensor::slice(int axis, std::int64_t begin, std::int64_t end, std::int64_
 
 Tensor Tensor::select(int axis, std::int64_t index) const {
   axis = axis_of("select", axis, dim());
+  if (index < -shape_[axis] || index >= shape_[axis])
+    fail("select", "index {} is outside axis {} of shape {}", index, axis, to_string(shape_));
   if (index < 0) index += shape_[axis];
   Tensor t = slice(axis, index, index + 1);
   t.shape_.erase(axis);
@@ -196,12 +198,17 @@ Shape resolve(const Shape& wanted, std::int64_t count, const Shape& have) {
   Shape shape = wanted;
   std::int64_t known = 1;
   int open = -1;
+  bool fits = true;
   for (int i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && open < 0) open = i;
     else known *= shape[i];
+    fits = fits && (shape[i] >= 0 || i == open);
   }
-  if (open >= 0 && known > 0 && count % known == 0) shape[open] = count / known;
-  if (numel(shape) != count) fail("reshape", "shape {} cannot become {}", to_string(have), to_string(wanted));
+  if (open >= 0) {
+    fits = fits && known > 0 && count % known == 0;
+    shape[open] = fits ? count / known : 0;
+  }
+  if (!fits || numel(shape) != count) fail("reshape", "shape {} cannot become {}", to_string(have), to_string(wanted));
   return shape;
 }
 
@@ -245,7 +252,7 @@ Tensor Tensor::to(Device device) const {
   if (bytes == 0) return t;
   if (device.kind == DeviceKind::cpu) backend(this->device()).to_host(t.raw(), source.raw(), bytes);
   else if (this->device().kind == DeviceKind::cpu) backend(device).from_host(t.raw(), source.raw(), bytes);
-  else return to(cpu).to(device);
+  else return to(cpu_device).to(device);
   return t;
 }
 
@@ -269,7 +276,7 @@ void Tensor::add_(const Tensor& x) {
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
-  const Tensor x = a.to(cpu).contiguous(), y = b.to(cpu).contiguous();
+  const Tensor x = a.to(cpu_device).contiguous(), y = b.to(cpu_device).contiguous();
   return x.numel() == 0 || std::memcmp(x.raw(), y.raw(), static_cast<std::size_t>(x.numel()) * size_of(x.dtype())) == 0;
 }
 

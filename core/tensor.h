@@ -15,11 +15,11 @@ class Tensor {
   Tensor() = default;
 
   // Making. `what` names the asker in an out-of-memory error.
-  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = cpu, const char* what = "tensor");
-  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = cpu);
-  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = cpu);
-  static Tensor scalar(double value, DType dtype = DType::f32, Device device = cpu) { return full({}, value, dtype, device); }
-  static Tensor arange(std::int64_t n, DType dtype = DType::i64, Device device = cpu);
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = cpu_device, const char* what = "tensor");
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = cpu_device);
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = cpu_device);
+  static Tensor scalar(double value, DType dtype = DType::f32, Device device = cpu_device) { return full({}, value, dtype, device); }
+  static Tensor arange(std::int64_t n, DType dtype = DType::i64, Device device = cpu_device);
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape) {
     return from_bytes(values.data(), static_cast<std::int64_t>(values.size()), shape, dtype_of<T>);
@@ -55,7 +55,7 @@ class Tensor {
   double item() const;  // the only element, as a double
   template <class T>
   std::vector<T> to_vector() const {  // row-major copy on the host, converted to T
-    const Tensor t = to(dtype_of<T>).to(cpu).contiguous();
+    const Tensor t = to(dtype_of<T>).to(cpu_device).contiguous();
     const T* p = t.data<T>();
     return std::vector<T>(p, p + t.numel());
   }

@@ -80,6 +80,9 @@ Tensor reduce(const char* name, Reduce op, const Tensor& x, const Dims& axes, bo
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = x.dim() - shape.size();
+  bool broadcasts = extra >= 0;
+  for (int i = extra; broadcasts && i < x.dim(); ++i) broadcasts = shape[i - extra] == 1 || shape[i - extra] == x.shape()[i];
+  if (!broadcasts) fail("sum_to", "shape {} is not a broadcast of {}", to_string(x.shape()), to_string(shape));
   Dims axes;
   for (int i = 0; i < x.dim(); ++i)
     if (i < extra || (shape[i - extra] == 1 && x.shape()[i] != 1)) axes.push_back(i);

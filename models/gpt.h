@@ -68,7 +68,7 @@ class Gpt final : public nn::Module {
   // Log-probability of each label and log Z, [2, B, T]; a negative label counts for nothing.
   Var token_logprobs(const Tensor& tokens, const Tensor& labels, const GptPass& pass = {}) const;
 
-  GptCache make_cache(std::int64_t rows, std::int64_t capacity, DType dtype = DType::f32, Device device = cpu) const;
+  GptCache make_cache(std::int64_t rows, std::int64_t capacity, DType dtype = DType::f32, Device device = cpu_device) const;
   // Logits [B, V] after the last of `tokens` [B, T], which are appended to the cache. The same bits as logits().
   Tensor decode(const Tensor& tokens, GptCache& cache) const;
 

@@ -55,7 +55,7 @@ class Arena {
     std::int64_t offset = 0, count = 0;
   };
   // Lays out every parameter of `module`, draws initial values (stream key.at(name)), and sets Parameter::var.
-  Arena(Module& module, const Key& key, DType dtype = DType::f32, Device device = cpu);
+  Arena(Module& module, const Key& key, DType dtype = DType::f32, Device device = cpu_device);
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 

@@ -24,6 +24,27 @@ void check(const Var& q, const Var& k, const Var& v) {
 
 Tensor rows_dense(const Tensor& t) { return t.strides().empty() || t.strides().back() == 1 || t.shape().back() == 1 ? t : t.contiguous(); }
 
+// One i64 number for each row of a batch, low <= each <= high.
+void check_per_row(const char* op, const char* name, const Tensor& t, std::int64_t rows, std::int64_t low, std::int64_t high) {
+  if (!t.defined()) return;
+  if (t.dtype() != DType::i64 || t.shape() != Shape{rows})
+    fail(op, "{} must be i64 {}, not {} {}", name, to_string(Shape{rows}), name_of(t.dtype()), to_string(t.shape()));
+  if (backend_of(t).index_in_range(t.view(), low, high + 1)) return;
+  const auto values = t.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (values[i] < low || values[i] > high) fail(op, "{} {} at row {} is outside [{}, {}]", name, values[i], i, low, high);
+}
+
+// A row's keys must be there, and when causal each query must see one.
+AttentionOptions checked(const Var& q, const Var& k, const Var& v, const AttentionOptions& options) {
+  check(q, k, v);
+  AttentionOptions o = options;
+  if (!o.kv_length.defined()) return o;
+  check_per_row("attention", "kv_length", o.kv_length, q.size(0), o.causal ? q.size(1) : 1, k.size(1));
+  o.kv_length = o.kv_length.contiguous();
+  return o;
+}
+
 kernels::Attention describe(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
                             const AttentionOptions& o) {
   return {.q = q.view(),
@@ -53,8 +74,7 @@ Grads attention_grads(const Saved& in, const Var& g, const Tensor& lse, const At
 }  // namespace
 
 Var attention(const Var& q, const Var& k, const Var& v, const AttentionOptions& options) {
-  check(q, k, v);
-  AttentionOptions o = options;
+  AttentionOptions o = checked(q, k, v, options);
   const Tensor qv = rows_dense(q.value()), kv = rows_dense(k.value()), vv = rows_dense(v.value());
   const Tensor out = Tensor::empty(q.shape(), q.dtype(), q.device(), "attention");
   const Shape per_row{q.size(0), q.size(2), q.size(1)};
@@ -94,8 +114,8 @@ Tensor visible(const Var& q, const Var& k, const AttentionOptions& o) {
 
 }  // namespace
 
-Var attention_composed(const Var& q, const Var& k, const Var& v, const AttentionOptions& o) {
-  check(q, k, v);
+Var attention_composed(const Var& q, const Var& k, const Var& v, const AttentionOptions& options) {
+  const AttentionOptions o = checked(q, k, v, options);
   const std::int64_t b = q.size(0), t = q.size(1), h = q.size(2), d = q.size(3), s = k.size(1), hkv = k.size(2);
   const Var qh = reshape(permute(q, {0, 2, 1, 3}), {b, hkv, h / hkv, t, d});
   const Var kh = unsqueeze(permute(k, {0, 2, 3, 1}), 2), vh = unsqueeze(permute(v, {0, 2, 1, 3}), 2);
@@ -116,7 +136,7 @@ namespace {
 
 Var turned(const Var& x, const RopeOptions& o, bool inverse) {
   const Tensor out = Tensor::empty(x.shape(), x.dtype(), x.device(), "rope");
-  const Tensor xv = x.value();
+  const Tensor xv = rows_dense(x.value());
   backend_of(xv).rope({.x = xv.view(),
                        .out = out.view(),
                        .base = o.base,
@@ -131,10 +151,14 @@ Var turned(const Var& x, const RopeOptions& o, bool inverse) {
 
 Var rope(const Var& x, const RopeOptions& options) {
   RopeOptions o = options;
+  kernels::check_floating("rope", x.value());
   if (x.dim() != 4) fail("rope", "needs [B,T,H,d], not {}", to_string(x.shape()));
   if (o.rotary == 0) o.rotary = x.size(3);
   if (o.rotary % 2 != 0 || o.rotary > x.size(3) || o.rotary < 0)
     fail("rope", "cannot rotate {} of {} entries: pairs need an even number that fits", o.rotary, x.size(3));
+  constexpr std::int64_t farthest = 1 << 24;  // positions have a table of angles
+  check_per_row("rope", "start", o.start, x.size(0), 0, farthest);
+  if (o.start.defined()) o.start = o.start.contiguous();
   return turned(x, o, false);
 }
 

@@ -22,6 +22,10 @@ Head layout(const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   if (x.dim() > 0) lead.erase(x.dim() - 1);
   if (w.dim() < 2 || w.dim() > 3 || x.dim() < 1 || x.size(-1) != w.size(-1) || (h.packed && (x.dim() < 2 || x.size(0) != w.size(0))))
     fail("token_logprobs", "input {} does not fit head {}", to_string(x.shape()), to_string(w.shape()));
+  kernels::check_floating("token_logprobs", x.value());
+  if (w.dtype() != DType::bf16 || x.dtype() != DType::f32) kernels::check_same_dtype("token_logprobs", x.value(), w.value());
+  if (bias.defined() && bias.dtype() != x.dtype() && bias.dtype() != w.dtype())
+    kernels::check_same_dtype("token_logprobs", x.value(), bias.value());
   if (labels.shape() != lead) fail("token_logprobs", "labels {} do not fit input {}", to_string(labels.shape()), to_string(x.shape()));
   if (bias.defined() && (bias.dim() != w.dim() - 1 || bias.size(-1) != w.size(-2)))
     fail("token_logprobs", "bias {} does not fit head {}", to_string(bias.shape()), to_string(w.shape()));
@@ -101,7 +105,8 @@ Var token_logprobs(const Var& x, const Var& w, const Var& bias, const Tensor& la
 
 Var token_logprobs_composed(const Var& x, const Var& w, const Var& bias, const Tensor& labels, const HeadOptions& o) {
   const Head h = layout(x, w, bias, labels);
-  const Var rows = reshape(x, h.packed ? Shape{h.rows.runs, -1, h.d} : Shape{-1, h.d});
+  const std::int64_t each = h.rows.examples * h.rows.rows;
+  const Var rows = reshape(x, h.packed ? Shape{h.rows.runs, each, h.d} : Shape{each, h.d});
   Var y = matmul(rows, transpose(w, -1, -2)) * o.scale;
   if (bias.defined()) y = y + (h.packed ? unsqueeze(bias, 1) : bias);
   if (o.softcap > 0) y = tanh(y / o.softcap) * o.softcap;

@@ -30,7 +30,7 @@ struct Layout {
     const bool packed = w.size() == 3;
     if (w.size() < 2 || w.size() > 3 || x.size() < (packed ? 2 : 1) || x.back() != w.back() || (packed && x[0] != w[0]))
       fail("linear", "input {} does not fit weight {}", to_string(x), to_string(w));
-    if (has_bias && (bias.back() != w[w.size() - 2] || bias.size() != w.size() - 1))
+    if (has_bias && (bias.size() != w.size() - 1 || bias.back() != w[w.size() - 2] || (packed && bias[0] != w[0])))
       fail("linear", "bias {} does not fit weight {}", to_string(bias), to_string(w));
     l.k = w.back();
     l.n = w[w.size() - 2];
@@ -79,20 +79,20 @@ Grads linear_grads(const Saved& in, const Tensor& x, const Tensor& w, const Var&
   const auto collect = [&](int i, const Shape& shape, auto&& into) {
     if (!in.needs(i)) return;
     const Tensor acc = in.accumulator(i);
-    const Tensor target = acc.defined() ? acc : Tensor::zeros(shape, g.dtype(), g.device());
+    const Tensor target = acc.defined() ? acc : Tensor::zeros(shape, gradient_dtype(g.dtype()), g.device());
     into(target);
     if (!acc.defined()) out[static_cast<std::size_t>(i)] = Var(target);
   };
   collect(1, shapes.w, [&](const Tensor& t) { collect_weight(gp, x, t.reshape({l.rows.runs, l.n, l.k}), l); });
-  if (!shapes.bias.empty()) collect(2, shapes.bias, [&](const Tensor& t) { collect_bias(g3, t, l); });
+  if (!shapes.bias.empty()) collect(2, shapes.bias, [&](const Tensor& t) { collect_bias(g3.to(t.dtype()), t, l); });
   return out;
 }
 
 // The same in plain operators: what second derivatives are made of.
-Var linear_composed(const Var& x, const Var& w, const Var& bias) {
+Var linear_composed(const Var& x, const Var& w, const Var& bias, const Layout& l) {
   const bool packed = w.dim() == 3;
-  Shape flat{-1, x.size(-1)};
-  if (packed) flat.insert(0, w.size(0));
+  Shape flat{l.total, l.k};
+  if (packed) flat.insert(0, l.rows.runs);
   Shape out = x.shape();
   out[out.size() - 1] = w.size(-2);
   Var y = matmul(reshape(x, flat), transpose(w, -1, -2));
@@ -131,7 +131,7 @@ Var linear(const Var& x, const Var& w, const Var& bias) {
     std::vector<Var> again{in[0], in[1]};
     if (!shapes.bias.empty()) again.push_back(in[2]);
     return grad_of_composed(
-        [](const std::vector<Var>& v) { return linear_composed(v[0], v[1], v.size() > 2 ? v[2] : Var()); }, again, g);
+        [&](const std::vector<Var>& v) { return linear_composed(v[0], v[1], v.size() > 2 ? v[2] : Var(), l); }, again, g);
   });
 }
 

@@ -86,7 +86,7 @@ kernels::Norm describe(const Tensor& x, const Tensor& gain, const Tensor& bias, 
 }
 
 Grads norm_grads(const Saved& in, const Var& g, const NormOptions& o, const kernels::Rows& rows, const NormSaved& kept) {
-  const Tensor x = in[0].value().contiguous(), gain = in[1].defined() ? in[1].value() : Tensor();
+  const Tensor x = in[0].value().contiguous(), gain = in[1].defined() ? in[1].value().contiguous() : Tensor();
   const Tensor dy = g.value().contiguous(), dx = Tensor::empty(x.shape(), x.dtype(), x.device(), "normalise");
   kernels::NormGrad n{.forward = describe(x, gain, {}, o, rows, kept), .dy = dy.raw(), .dx = dx.raw()};
   Grads out{Var(dx), Var(), Var()};
@@ -94,7 +94,7 @@ Grads norm_grads(const Saved& in, const Var& g, const NormOptions& o, const kern
     if (!in[i].defined() || !in.needs(i)) return nullptr;
     Tensor acc = in.accumulator(i);
     if (!acc.defined()) {
-      acc = Tensor::zeros(in[i].shape(), in[i].dtype(), x.device());
+      acc = Tensor::zeros(in[i].shape(), gradient_dtype(in[i].dtype()), x.device());
       out[static_cast<std::size_t>(i)] = Var(acc);
     }
     return acc.raw();
@@ -112,13 +112,15 @@ Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions&
   const Shape parameter = gain.defined() ? gain.shape() : bias.defined() ? bias.shape() : Shape{};
   const kernels::Rows rows = rows_of(x.shape(), parameter);
   if (gain.defined()) kernels::check_same_dtype("normalise", x.value(), gain.value());
+  if (bias.defined()) kernels::check_same_dtype("normalise", x.value(), bias.value());
   if (bias.defined() && gain.defined() && bias.shape() != gain.shape())
     fail("normalise", "gain {} and bias {} differ in shape", to_string(gain.shape()), to_string(bias.shape()));
   const Tensor xv = x.value().contiguous(), y = Tensor::empty(x.shape(), x.dtype(), x.device(), "normalise");
   const DType wide = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const std::int64_t count = rows.runs * rows.examples * rows.rows;
   const NormSaved kept{Tensor::empty({count}, wide, x.device()), Tensor::empty({count}, wide, x.device())};
-  kernels::Norm n = describe(xv, gain.defined() ? gain.value() : Tensor(), bias.defined() ? bias.value() : Tensor(), o, rows, kept);
+  const Tensor gv = gain.defined() ? gain.value().contiguous() : Tensor(), bv = bias.defined() ? bias.value().contiguous() : Tensor();
+  kernels::Norm n = describe(xv, gv, bv, o, rows, kept);
   n.y = y.raw();
   backend_of(xv).norm(n);
   return record("normalise", {x, gain, bias}, y, Saves::inputs, [o, rows, kept](const Saved& in, const Var& g) -> Grads {

@@ -46,7 +46,9 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int
 
 Var select(const Var& x, int axis, std::int64_t index) {
   axis = axis_of("select", axis, x.dim());
-  if (index < 0) index += x.shape()[axis];
+  const std::int64_t n = x.shape()[axis];
+  if (index < -n || index >= n) fail("select", "index {} is outside axis {} of shape {}", index, axis, to_string(x.shape()));
+  if (index < 0) index += n;
   return squeeze(slice(x, axis, index, index + 1), axis);
 }
 

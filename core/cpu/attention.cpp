@@ -15,8 +15,7 @@ void forward_block(const QueryBlock<T>& block) {
   T* z = over_sum + QueryBlock<T>::height;
   const Head<T> q = head_of<T>(a.q, block.b, block.h), k = head_of<T>(a.k, block.b, block.key_head());
   const Head<T> v = head_of<T>(a.v, block.b, block.key_head()), out = head_of<T>(a.out, block.b, block.h);
-  if (width > 0)
-    multiply_transposed<T>(block.rows, width, block.d(), {q.row(block.first), q.stride}, k, z, stride);
+  if (width > 0) multiply_transposed<T>(block.rows, width, block.d(), {q.row(block.first), q.stride}, k, z, stride);
   AttentionRows<T> rows = block.logits(z, stride, 0, width);
   rows.over_sum = over_sum;
   attention_kernels().weights(T{})(rows);

@@ -75,21 +75,40 @@ std::int64_t logit_stride(std::int64_t width) {
 
 // c [m, n] = a [m, d] . b [n, d]^T
 template <class T>
-void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t d, Head<T> a, Head<T> b, T* c, std::int64_t c_row) {
-  gemm_serial(Gemm<T>{.m = m, .n = n, .k = d, .a = a.data, .a_row = a.stride, .a_col = 1, .b = b.data, .b_row = 1,
-                      .b_col = b.stride, .c = c, .c_row = c_row});
+void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t d, Head<T> a, Head<T> b, T* c,
+                         std::int64_t c_row) {
+  gemm_serial(Gemm<T>{.m = m,
+                      .n = n,
+                      .k = d,
+                      .a = a.data,
+                      .a_row = a.stride,
+                      .a_col = 1,
+                      .b = b.data,
+                      .b_row = 1,
+                      .b_col = b.stride,
+                      .c = c,
+                      .c_row = c_row});
 }
 
 // out [rows, d] = diag(by) weights [rows, keys] values [keys, d] (by null = 1), where row i has weight on its first
 // seen(i) keys alone. What is stored at other keys does not matter, though it were infinite (0 * inf): a row that comes
 // out not finite is computed again from its own keys.
 template <class T>
-void weighted_sum(const QueryBlock<T>& block, const T* weights, std::int64_t stride, Head<T> values, const T* by, Head<T> out) {
+void weighted_sum(const QueryBlock<T>& block, const T* weights, std::int64_t stride, Head<T> values, const T* by,
+                  Head<T> out) {
   const std::int64_t width = block.width(), d = block.d();
   const auto multiply = [&](std::int64_t row, std::int64_t rows, std::int64_t keys) {
     if (keys > 0)
-      return gemm_serial(Gemm<T>{.m = rows, .n = d, .k = keys, .a = weights + row * stride, .a_row = stride, .a_col = 1,
-                                 .b = values.data, .b_row = values.stride, .b_col = 1, .c = out.row(row),
+      return gemm_serial(Gemm<T>{.m = rows,
+                                 .n = d,
+                                 .k = keys,
+                                 .a = weights + row * stride,
+                                 .a_row = stride,
+                                 .a_col = 1,
+                                 .b = values.data,
+                                 .b_row = values.stride,
+                                 .b_col = 1,
+                                 .c = out.row(row),
                                  .c_row = out.stride});
     for (std::int64_t i = row; i < row + rows; ++i) std::fill_n(out.row(i), d, T{0});
   };

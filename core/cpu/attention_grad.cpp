@@ -32,9 +32,20 @@ void clear(Head<T> x, std::int64_t begin, std::int64_t end, std::int64_t d) {
 
 // c [keys, d] += a [rows, keys]^T b [rows, d]
 template <class T>
-void add_transposed(std::int64_t keys, std::int64_t d, std::int64_t rows, const T* a, std::int64_t a_stride, Head<T> b, Head<T> c) {
-  gemm_serial(Gemm<T>{.m = keys, .n = d, .k = rows, .a = a, .a_row = 1, .a_col = a_stride, .b = b.data, .b_row = b.stride,
-                      .b_col = 1, .c = c.data, .c_row = c.stride, .accumulate = true});
+void add_transposed(std::int64_t keys, std::int64_t d, std::int64_t rows, const T* a, std::int64_t a_stride, Head<T> b,
+                    Head<T> c) {
+  gemm_serial(Gemm<T>{.m = keys,
+                      .n = d,
+                      .k = rows,
+                      .a = a,
+                      .a_row = 1,
+                      .a_col = a_stride,
+                      .b = b.data,
+                      .b_row = b.stride,
+                      .b_col = 1,
+                      .c = c.data,
+                      .c_row = c.stride,
+                      .accumulate = true});
 }
 
 template <class T>
@@ -95,11 +106,13 @@ template <class T>
 void backward_split(const kernels::AttentionGrad& g) {
   constexpr std::int64_t span = 96;
   const kernels::Attention& a = g.forward;
-  const std::int64_t heads = a.q.shape[2], key_heads = a.k.shape[2], keys = a.k.shape[1], spans = (keys + span - 1) / span;
+  const std::int64_t heads = a.q.shape[2], key_heads = a.k.shape[2], keys = a.k.shape[1],
+                     spans = (keys + span - 1) / span;
   parallel_for(a.q.shape[0] * heads, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t h = i % heads;
-      backward_head<T>(g, h, {.b = i / heads, .key_head = h / (heads / key_heads), .end = keys, .key_gradients = false});
+      backward_head<T>(g, h,
+                       {.b = i / heads, .key_head = h / (heads / key_heads), .end = keys, .key_gradients = false});
     }
   });
   parallel_for(a.q.shape[0] * key_heads * spans, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -118,7 +131,8 @@ template <class T>
 void backward(const kernels::AttentionGrad& g) {
   const kernels::Attention& a = g.forward;
   const std::int64_t batch = a.q.shape[0], key_heads = a.k.shape[2], keys = a.k.shape[1], items = batch * key_heads;
-  const std::int64_t work = a.q.shape[1] * keys * a.q.shape[2] / std::max<std::int64_t>(key_heads, 1) * (a.q.shape[3] / 2 + 8);
+  const std::int64_t work =
+      a.q.shape[1] * keys * a.q.shape[2] / std::max<std::int64_t>(key_heads, 1) * (a.q.shape[3] / 2 + 8);
   const std::int64_t threads = num_threads();
   if (items % threads != 0 && items < 4 * threads && work * items > 1 << 22) return backward_split<T>(g);
   parallel_for(items, grain_for(work), [&](std::int64_t begin, std::int64_t end) {

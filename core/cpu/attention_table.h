@@ -13,17 +13,17 @@ struct AttentionRows {
   std::int64_t rows = 0, stride = 0, width = 0, visible = 0, step = 1;
   T scale = 1, softcap = 0;
   bool squared_relu = false;
-  T relu_scale = 1;                                  // 1 / sqrt(S)
-  T* log_sum_exp = nullptr;                          // [rows]: written forward, read backward; unused with squared_relu
-  T* over_sum = nullptr;                             // [rows]: what rows of z V are to be multiplied by
-  T *max_logit = nullptr, *entropy = nullptr;        // [rows] or null
+  T relu_scale = 1;                            // 1 / sqrt(S)
+  T* log_sum_exp = nullptr;                    // [rows]: written forward, read backward; unused with squared_relu
+  T* over_sum = nullptr;                       // [rows]: what rows of z V are to be multiplied by
+  T *max_logit = nullptr, *entropy = nullptr;  // [rows] or null
 };
 // z becomes the weights and dp the gradient of the raw products; D is rowsum(dout * out).
 template <class T>
 struct AttentionGradRows {
   AttentionRows<T> forward;
-  T* dp = nullptr;                                   // same layout as z: dout . v
-  const T* d = nullptr;                              // [rows]
+  T* dp = nullptr;       // same layout as z: dout . v
+  const T* d = nullptr;  // [rows]
 };
 
 struct AttentionTable {
@@ -45,8 +45,14 @@ struct AttentionTable {
   auto scale(float) const { return scale_f32; }
   auto scale(double) const { return scale_f64; }
 };
-namespace baseline { const AttentionTable& attention_table(); }
-namespace avx2 { const AttentionTable& attention_table(); }
-namespace avx512 { const AttentionTable& attention_table(); }
+namespace baseline {
+const AttentionTable& attention_table();
+}
+namespace avx2 {
+const AttentionTable& attention_table();
+}
+namespace avx512 {
+const AttentionTable& attention_table();
+}
 
 }  // namespace plumb::cpu

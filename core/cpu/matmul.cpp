@@ -82,10 +82,8 @@ Plan plan_of(const Matmul& m) {
     // Rows of neighbouring batches that meet the same B are rows of one taller product.
     const bool taller =
         p.dim_count == 0 && dim.b == 0 && dim.a == p.one.m * p.one.a_row && dim.c == p.one.m * p.one.c_row;
-    if (taller)
-      p.one.m *= dim.size;
-    else
-      p.dims[p.dim_count++] = dim, p.batch *= dim.size;
+    if (taller) p.one.m *= dim.size;
+    else p.dims[p.dim_count++] = dim, p.batch *= dim.size;
   }
   return p;
 }
@@ -103,10 +101,8 @@ Cut cut_for(const Plan& p) {
   while (threads > 1 && p.batch * cut.down * cut.across < 4 * threads &&
          cut.rows * cut.columns * p.one.k > least_work) {
     Cut next = cut;
-    if (cut.rows > cut.columns)
-      next.rows = round_up(pieces(cut.rows, 2), row_step);
-    else
-      next.columns = round_up(pieces(cut.columns, 2), column_step);
+    if (cut.rows > cut.columns) next.rows = round_up(pieces(cut.rows, 2), row_step);
+    else next.columns = round_up(pieces(cut.columns, 2), column_step);
     if (next.rows == cut.rows && next.columns == cut.columns) break;
     cut = {next.rows, next.columns, pieces(p.one.m, next.rows), pieces(p.one.n, next.columns)};
   }
@@ -152,10 +148,8 @@ void CpuBackend::matmul(const Matmul& m) {
                    const AnyGemm whole = p.of_batch(t / blocks);
                    const AnyGemm g =
                        p.block_of(whole, i, std::min(cut.rows, whole.m - i), j, std::min(cut.columns, whole.n - j));
-                   if (g.c_dtype == DType::bf16)
-                     product_rounded(p, g);
-                   else
-                     gemm_serial(g);
+                   if (g.c_dtype == DType::bf16) product_rounded(p, g);
+                   else gemm_serial(g);
                  }
                });
 }

@@ -1,8 +1,7 @@
 // LayerNorm and RMSNorm: rows in parallel; the gradients of gain and bias example by example, then a left fold.
-#include "core/cpu/norm_table.h"
-
 #include "core/cpu/backend.h"
 #include "core/cpu/isa.h"
+#include "core/cpu/norm_table.h"
 #include "core/cpu/rows.h"
 #include "core/parallel.h"
 

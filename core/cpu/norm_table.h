@@ -32,8 +32,14 @@ struct NormTable {
   auto grad(float) const { return grad_f32; }
   auto grad(double) const { return grad_f64; }
 };
-namespace baseline { const NormTable& norm_table(); }
-namespace avx2 { const NormTable& norm_table(); }
-namespace avx512 { const NormTable& norm_table(); }
+namespace baseline {
+const NormTable& norm_table();
+}
+namespace avx2 {
+const NormTable& norm_table();
+}
+namespace avx512 {
+const NormTable& norm_table();
+}
 
 }  // namespace plumb::cpu

@@ -10,8 +10,8 @@ struct RopeHeads {
   const T* x = nullptr;
   T* out = nullptr;
   std::int64_t heads = 0, x_stride = 0, out_stride = 0;
-  std::int64_t half = 0, d = 0;                    // pairs that turn; entries of a head
-  const T *cosine = nullptr, *sine = nullptr;      // [half] of this position
+  std::int64_t half = 0, d = 0;                // pairs that turn; entries of a head
+  const T *cosine = nullptr, *sine = nullptr;  // [half] of this position
   bool inverse = false;
 };
 
@@ -22,8 +22,14 @@ struct RopeTable {
   auto heads(float) const { return heads_f32; }
   auto heads(double) const { return heads_f64; }
 };
-namespace baseline { const RopeTable& rope_table(); }
-namespace avx2 { const RopeTable& rope_table(); }
-namespace avx512 { const RopeTable& rope_table(); }
+namespace baseline {
+const RopeTable& rope_table();
+}
+namespace avx2 {
+const RopeTable& rope_table();
+}
+namespace avx512 {
+const RopeTable& rope_table();
+}
 
 }  // namespace plumb::cpu

@@ -58,10 +58,8 @@ std::int64_t padded(std::int64_t n) {
 template <class From, class To>
 void convert(const From* from, std::int64_t stride, To* to, std::int64_t to_stride, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<From, Bf16>)
-      to[i * to_stride] = To(static_cast<float>(from[i * stride]));
-    else
-      to[i * to_stride] = static_cast<To>(from[i * stride]);
+    if constexpr (std::is_same_v<From, Bf16>) to[i * to_stride] = To(static_cast<float>(from[i * stride]));
+    else to[i * to_stride] = static_cast<To>(from[i * stride]);
   }
 }
 

@@ -1,16 +1,16 @@
 // Softmax and log-softmax over the last axis, row by row.
-#include "core/cpu/softmax_table.h"
-
 #include "core/cpu/backend.h"
 #include "core/cpu/isa.h"
 #include "core/cpu/rows.h"
+#include "core/cpu/softmax_table.h"
 #include "core/parallel.h"
 
 namespace plumb::cpu {
 namespace {
 
 const SoftmaxTable& table() {
-  static const SoftmaxTable& t = choose<SoftmaxTable>(baseline::softmax_table, avx2::softmax_table, avx512::softmax_table);
+  static const SoftmaxTable& t =
+      choose<SoftmaxTable>(baseline::softmax_table, avx2::softmax_table, avx512::softmax_table);
   return t;
 }
 

@@ -16,8 +16,14 @@ struct SoftmaxTable {
   auto grad(float) const { return grad_f32; }
   auto grad(double) const { return grad_f64; }
 };
-namespace baseline { const SoftmaxTable& softmax_table(); }
-namespace avx2 { const SoftmaxTable& softmax_table(); }
-namespace avx512 { const SoftmaxTable& softmax_table(); }
+namespace baseline {
+const SoftmaxTable& softmax_table();
+}
+namespace avx2 {
+const SoftmaxTable& softmax_table();
+}
+namespace avx512 {
+const SoftmaxTable& softmax_table();
+}
 
 }  // namespace plumb::cpu

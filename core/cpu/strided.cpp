@@ -87,10 +87,8 @@ void Walk::merge() {
   for (int d = 1; d < dims_; ++d) {
     bool joins = true;
     for (int k = 0; k < count_; ++k) joins &= operand_[k].step[last] == operand_[k].step[d] * shape_[d];
-    if (joins)
-      shape_[last] *= shape_[d];
-    else
-      shape_[++last] = shape_[d];
+    if (joins) shape_[last] *= shape_[d];
+    else shape_[++last] = shape_[d];
     for (int k = 0; k < count_; ++k) operand_[k].step[last] = operand_[k].step[d];
   }
   if (dims_ == 0) {
@@ -146,10 +144,11 @@ void Walk::advance(Position& at) const {
   const int inner = dims_ - 1;
   std::int64_t carry = at.n;
   for (int d = inner; d >= 0 && carry; --d) {
-    const std::int64_t sum = at.index[d] + carry, next = sum < shape_[d] ? sum : sum % shape_[d];
-    carry = sum < shape_[d] ? 0 : sum / shape_[d];
-    for (int k = 0; k < count_; ++k)
-      operand_[k].step[d] ? at.offset[k] += (next - at.index[d]) * operand_[k].step[d] : 0;
+    const std::int64_t sum = at.index[d] + carry, size = shape_[d];
+    const bool one_over = sum >= size && sum < 2 * size;  // spares most divisions
+    carry = sum < size ? 0 : one_over ? 1 : sum / size;
+    const std::int64_t next = sum - carry * size;
+    for (int k = 0; k < count_; ++k) at.offset[k] += (next - at.index[d]) * operand_[k].step[d];
     at.index[d] = next;
   }
   if (by_row_) {

@@ -27,7 +27,7 @@ class Hasher {
     add(text.data(), text.size());
   }
   void add(const NamedTensor& tensor) {
-    const Tensor value = tensor.value.to(cpu).contiguous();
+    const Tensor value = tensor.value.to(cpu_device).contiguous();
     add(tensor.name);
     add(std::string_view(name_of(value.dtype())));
     add(static_cast<std::uint64_t>(value.dim()));

@@ -143,7 +143,7 @@ Tensor Hdf5Reader::tensor(const std::string& name) const {
   if (too_large || !plain || (numel(shape) > 0 && (bytes > impl_->size || H5Dget_storage_size(set) != bytes))) {
     impl_->damaged(fmt::format("{} says that it is larger than the file, or elsewhere", name));
   }
-  const Tensor value = Tensor::empty(shape, dtype, cpu, "reading a file");
+  const Tensor value = Tensor::empty(shape, dtype, cpu_device, "reading a file");
   if (value.numel() == 0) return value;
   session.check(H5Dread(set, hdf5::type_of(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, value.raw()), "reading " + name);
   return value;

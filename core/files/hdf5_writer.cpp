@@ -23,7 +23,7 @@ class Writer {
   }
 
   void tensor(const std::string& name, const Tensor& value) {
-    const Tensor t = value.to(cpu).contiguous();
+    const Tensor t = value.to(cpu_device).contiguous();
     hsize_t dims[max_dims] = {};
     for (int i = 0; i < t.dim(); ++i) dims[i] = static_cast<hsize_t>(t.shape()[i]);
     const Handle space(t.dim() == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(t.dim(), dims, nullptr), H5Sclose);

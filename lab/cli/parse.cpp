@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/fields.h"
 
 namespace plumb::cli {
@@ -22,11 +24,17 @@ const std::vector<Option> common_options = {
 
 namespace {
 
+constexpr int many = CLI::detail::expected_max_vector_size;  // what CLI11 takes for "no limit"
+
 CLI::Option* declare(CLI::App& app, const Option& option) {
   if (option.value.empty()) return app.add_flag(option.flag)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   auto* declared = app.add_option(option.flag, [](const CLI::results_t&) { return true; });
-  declared->type_name(option.value)->allow_extra_args(false);
-  return option.repeatable ? declared->expected(1, 1 << 20)->take_all() : declared->expected(1);
+  option.repeatable ? declared->expected(1, many)->take_all() : declared->expected(1);
+  return declared->allow_extra_args(false);  // one value each time; the rest are words
+}
+
+std::string see_help(const Command* command) {
+  return command ? fmt::format("see plumb {} --help", command->name) : "see plumb --help";
 }
 
 // "did you mean --threads?" for the first word that nobody took.
@@ -40,7 +48,7 @@ CLI::Option* declare(CLI::App& app, const Option& option) {
     throw UsageError(fmt::format("there is no command \"{}\"", word), "",
                      best.empty() ? "plumb --help lists them" : fmt::format("did you mean \"plumb {}\"?", best));
   }
-  const std::string see = command ? fmt::format("see plumb {} --help", command->name) : "see plumb --help";
+  const std::string see = see_help(command);
   if (!word.starts_with("-")) throw UsageError(fmt::format("\"{}\" is one word too many", word), "", see);
   for (const auto& o : common_options) known.push_back(o.flag);
   if (command)
@@ -82,46 +90,66 @@ CommonFlags common_of(const Arguments& a) {
   return c;
 }
 
+const Option* common_option(const std::string& word) {
+  const auto name = word.substr(0, word.find('='));
+  for (const auto& o : common_options)
+    if (o.flag == name) return &o;
+  return nullptr;
+}
+
+// The command is the first word that is no common option and no value of one. It is taken out of `args`.
+const Command* take_command(std::vector<std::string>& args) {
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const auto& word = args[i];
+    if (word == "-h" || word == "--help" || word == "--version") continue;
+    if (const auto* o = common_option(word)) {
+      if (!o->value.empty() && word.find('=') == std::string::npos) ++i;
+      continue;
+    }
+    for (const auto& c : commands()) {
+      if (c.name != word) continue;
+      args.erase(args.begin() + static_cast<std::ptrdiff_t>(i));
+      return &c;
+    }
+    refuse_rest({word}, nullptr);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
+// CLI11 sees one flat command line: as a sub-command of its own it would take any word that is also a command's name.
 Request parse(int argc, const char* const* argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  Request request;
+  request.command = take_command(args);
   CLI::App app;
   app.set_help_flag();
-  app.fallthrough()->allow_extras();
+  app.allow_extras();
   const auto* help = app.add_flag("-h,--help");
   const auto* version = app.add_flag("--version");
   std::vector<std::pair<std::string, CLI::Option*>> declared;
   for (const auto& o : common_options) declared.emplace_back(o.flag, declare(app, o));
-  std::vector<CLI::App*> subs;
-  std::vector<std::vector<std::pair<std::string, CLI::Option*>>> own(commands().size());
-  std::vector<CLI::Option*> words;
-  for (std::size_t i = 0; i < commands().size(); ++i) {
-    auto* sub = subs.emplace_back(app.add_subcommand(commands()[i].name));
-    sub->set_help_flag();
-    sub->fallthrough()->allow_extras();
-    words.push_back(
-        sub->add_option("words", [](const CLI::results_t&) { return true; })->expected(0, 1 << 20)->take_all());
-    for (const auto& o : commands()[i].options) own[i].emplace_back(o.flag, declare(*sub, o));
-  }
+  if (request.command)
+    for (const auto& o : request.command->options) declared.emplace_back(o.flag, declare(app, o));
+  const auto* words = app.add_option("words", [](const CLI::results_t&) { return true; })
+                          ->expected(0, many)
+                          ->take_all()
+                          ->allow_extra_args();
   try {
-    app.parse(argc, argv);
+    std::reverse(args.begin(), args.end());  // as CLI11 wants them
+    app.parse(args);
   } catch (const CLI::ParseError& e) {
-    throw UsageError(e.what(), "", "see plumb --help");
+    throw UsageError(e.what(), "", see_help(request.command));
   }
-  Request request;
   request.help = help->count() > 0;
   request.version = version->count() > 0;
-  std::vector<std::string> rest = app.remaining(true), given_words;
-  for (std::size_t i = 0; i < subs.size(); ++i) {
-    if (!subs[i]->parsed()) continue;
-    request.command = &commands()[i];
-    declared.insert(declared.end(), own[i].begin(), own[i].end());
-    given_words = words[i]->results();
-  }
   if (request.help || request.version) return request;
+  auto rest = app.remaining();
+  std::erase(rest, "--");
   if (!rest.empty()) refuse_rest(rest, request.command);
   for (const auto& [flag, option] : declared) request.arguments.given[flag] = option->results();
-  if (request.command) take_words(*request.command, given_words, request.arguments);
+  if (request.command) take_words(*request.command, words->results(), request.arguments);
   request.arguments.common = common_of(request.arguments);
   return request;
 }

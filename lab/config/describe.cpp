@@ -64,9 +64,13 @@ void walk(const Visit& visit, const std::string& path, const OnField& on_field, 
   }
 }
 
-std::string escaped(std::string text) {  // a bar would end the cell of a Markdown table
-  for (std::size_t i = 0; (i = text.find('|', i)) != std::string::npos; i += 2) text.insert(i, "\\");
-  return text;
+std::string escaped(const std::string& text) {  // a bar would end the cell of a Markdown table
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
 }
 
 std::string default_text(const FieldInfo& f) { return f.required ? "(required)" : write_toml_value(f.value); }
@@ -105,7 +109,7 @@ std::string fields_help(const Visit& visit) {
   std::string out;
   for (const auto& f : list_fields(visit)) {
     std::string details = f.range;
-    if (!f.unit.empty()) details += (details.empty() ? "" : "; ") + f.unit;
+    if (!f.unit.empty()) details += fmt::format("{}{}", details.empty() ? "" : "; ", f.unit);
     out += fmt::format("  {:<28} {:<14} {}{}\n", f.path, default_text(f), f.help,
                        details.empty() ? "" : fmt::format(" ({})", details));
   }

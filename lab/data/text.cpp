@@ -55,7 +55,7 @@ void TextData::need(const char* part, std::int64_t have, std::int64_t T) const {
 Tensor TextData::batch(std::int64_t step, std::int64_t rows, std::int64_t T) const {
   need("training", training_tokens_, T);
   PLUMB_ASSERT(step >= 0 && rows >= 0);
-  Tensor tokens = Tensor::empty({rows, T + 1}, DType::i64, cpu, "batch of text");
+  Tensor tokens = Tensor::empty({rows, T + 1}, DType::i64, cpu_device, "batch of text");
   std::int64_t* out = tokens.data<std::int64_t>();
   const std::int64_t windows = (training_tokens_ - 1) / T;
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -78,7 +78,7 @@ Tensor TextData::batch(std::int64_t step, std::int64_t rows, std::int64_t T) con
 Tensor TextData::validation(std::int64_t rows, std::int64_t T) const {
   need("validation", validation_tokens_, T);
   const auto n = std::min(rows, (validation_tokens_ - 1) / T);
-  Tensor tokens = Tensor::empty({n, T + 1}, DType::i64, cpu, "validation text");
+  Tensor tokens = Tensor::empty({n, T + 1}, DType::i64, cpu_device, "validation text");
   std::int64_t* out = tokens.data<std::int64_t>();
   const bool own = options_.validation_path.empty();
   const auto first = own ? training_tokens_ : 0;

@@ -46,7 +46,10 @@ class TextData final : public TokenData {
   std::string digest() const override;
 
   std::vector<std::int64_t> head(std::int64_t n) const;  // the first n tokens, n <= training_tokens()
-  std::vector<std::int32_t> encode(std::string_view text) const { return tokenizer_->encode(text); }
+  std::vector<std::int64_t> encode(std::string_view text) const override {
+    const auto tokens = tokenizer_->encode(text);
+    return {tokens.begin(), tokens.end()};
+  }
   std::int64_t training_tokens() const { return training_tokens_; }
   std::int64_t validation_tokens() const { return validation_tokens_; }
 

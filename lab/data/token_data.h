@@ -5,6 +5,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/tensor.h"
 
@@ -22,6 +24,7 @@ class TokenData {
   // Mean over the predicted tokens of -log of their true conditional probability, nats, where the truth is known.
   virtual std::optional<double> entropy_floor(const Tensor& /*tokens*/) const { return {}; }
   virtual std::string decode(std::span<const std::int64_t> tokens) const = 0;
+  virtual std::vector<std::int64_t> encode(std::string_view text) const = 0;
   virtual std::string describe() const = 0;  // one line for people
   virtual std::string digest() const = 0;    // of the content, for the provenance of a run
 };

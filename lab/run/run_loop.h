@@ -28,7 +28,7 @@ struct RunRequest {
   std::string command;              // for the provenance
   bool quiet = false;
   bool sample = true;               // draw the sample at the end
-  Device device = cpu;
+  Device device = cpu_device;
 };
 
 // A new run in request.folder.

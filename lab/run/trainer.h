@@ -19,7 +19,7 @@ struct StepResult {
 
 class Trainer {
  public:
-  Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu);
+  Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu_device);
 
   StepResult step();                        // does optimiser step number steps_done()
   double evaluate();                        // mean cross-entropy of the validation sequences, nats a token

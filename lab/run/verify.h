@@ -13,6 +13,6 @@ struct Verdict {
   std::int64_t compared_rows = 0, compared_checkpoints = 0;
   std::string difference;          // the first differing step and metric or tensor
 };
-Verdict verify_run(const std::string& folder, bool quiet, Device device = cpu);
+Verdict verify_run(const std::string& folder, bool quiet, Device device = cpu_device);
 
 }  // namespace plumb::lab

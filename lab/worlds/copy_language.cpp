@@ -1,6 +1,9 @@
 // The copy language: table, samples, exact probabilities.
 #include "lab/worlds/copy_language.h"
 
+#include <charconv>
+#include <sstream>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -77,7 +80,7 @@ void CopyLanguage::check_length(std::int64_t T) const {
 
 Tensor CopyLanguage::sample(const Key& stream, std::int64_t rows, std::int64_t T) const {
   check_length(T);
-  Tensor tokens = Tensor::empty({rows, T + 1}, DType::i64, cpu, "copy_language");
+  Tensor tokens = Tensor::empty({rows, T + 1}, DType::i64, cpu_device, "copy_language");
   std::int64_t* out = tokens.data<std::int64_t>();
   const auto V = options_.vocab, d = options_.copy_distance;
   parallel_for(rows, grain_for((T + 1) * 64), [&](std::int64_t begin, std::int64_t end) {
@@ -124,13 +127,13 @@ std::vector<double> CopyLanguage::conditional(std::span<const std::int64_t> pref
 Tensor CopyLanguage::log_probabilities(const Tensor& tokens) const {
   if (tokens.dim() != 2 || tokens.dtype() != DType::i64 || tokens.size(1) < 2)
     fail("copy_language", "tokens must be i64 [rows, T+1], not {}.", to_string(tokens));
-  const Tensor host = tokens.to(cpu).contiguous();
+  const Tensor host = tokens.to(cpu_device).contiguous();
   const auto rows = host.size(0), width = host.size(1);
   const std::int64_t* x = host.data<std::int64_t>();
   for (std::int64_t i = 0; i < host.numel(); ++i)
     if (x[i] < 0 || x[i] >= options_.vocab)
       fail("copy_language", "token {} is not in the vocabulary of {}.", x[i], options_.vocab);
-  Tensor result = Tensor::empty({rows, width - 1}, DType::f64, cpu, "copy_language");
+  Tensor result = Tensor::empty({rows, width - 1}, DType::f64, cpu_device, "copy_language");
   double* out = result.data<double>();
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t t = 1; t < width; ++t)
@@ -144,6 +147,20 @@ std::optional<double> CopyLanguage::entropy_floor(const Tensor& tokens) const {
   double sum = 0;
   for (const double x : logps.to_vector<double>()) sum -= x;
   return sum / static_cast<double>(logps.numel());
+}
+
+std::vector<std::int64_t> CopyLanguage::encode(std::string_view text) const {
+  std::vector<std::int64_t> out;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    std::int64_t token = -1;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), token);
+    if (error != std::errc() || end != word.data() + word.size() || token < 0 || token >= options_.vocab)
+      throw UserError(fmt::format("\"{}\" is not a token of this language", word), "copy_language",
+                      fmt::format("tokens are numbers from 0 to {}, separated by spaces", options_.vocab - 1));
+    out.push_back(token);
+  }
+  return out;
 }
 
 std::string CopyLanguage::decode(std::span<const std::int64_t> tokens) const {

@@ -1,7 +1,8 @@
 // Serial products against the plain triple loop, bit for bit, on every instruction set that this CPU has.
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstring>
-#include <gtest/gtest.h>
 #include <random>
 #include <vector>
 
@@ -31,10 +32,8 @@ std::vector<Target> targets() {
 
 template <class T>
 auto entry(const GemmTable& t) {
-  if constexpr (sizeof(T) == 8)
-    return t.f64;
-  else
-    return t.f32;
+  if constexpr (sizeof(T) == 8) return t.f64;
+  else return t.f32;
 }
 
 // The contract, word for word.
@@ -83,12 +82,9 @@ Layout random_layout(std::int64_t rows, std::int64_t columns, std::mt19937& rand
   const std::int64_t wide = std::max<std::int64_t>(columns, 1) + gap, tall = std::max<std::int64_t>(rows, 1) + gap;
   switch (random() % 4) {
     case 0:
-    case 1:
-      return {wide, 1, extent(wide, 1)};
-    case 2:
-      return {1, tall, extent(1, tall)};
-    default:
-      return {2 * wide, 2, extent(2 * wide, 2)};
+    case 1: return {wide, 1, extent(wide, 1)};
+    case 2: return {1, tall, extent(1, tall)};
+    default: return {2 * wide, 2, extent(2 * wide, 2)};
   }
 }
 

@@ -101,6 +101,10 @@ TEST(CommandLine, ValuesReachTheCommandAsTheyWereWritten) {
   EXPECT_THAT(request.arguments.common.set, testing::ElementsAre("{}", "a=\"b c\"", "x=[]", "-y=1"));
 }
 
+TEST(CommandLine, AWordMayBeTheNameOfACommand) {
+  EXPECT_THAT(plumb({"test-echo", "data", "test-raise"}).out, HasSubstr("data|test-raise|"));
+}
+
 TEST(CommandLine, WordsAfterTwoDashesAreWords) {
   EXPECT_EQ(plumb({"test-echo", "--", "--name"}).out, fmt::format("--name||none|3|0|{}\n", num_threads()));
 }

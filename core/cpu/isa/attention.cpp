@@ -1,10 +1,10 @@
 // Attention weights of rows of logits, and the gradient of the logits. Sums run over lanes by index of the key, so keys
 // beyond those a row sees change nothing.
 #include "core/cpu/attention_table.h"
-
-#include "core/cpu/isa/lanes_math.h"
+#include "core/cpu/isa/lanes.h"
 
 namespace plumb::cpu::PLUMB_ISA_NS {
+namespace wide {
 namespace {
 
 constexpr double infinity = __builtin_inf();
@@ -32,16 +32,16 @@ template <class T, bool capped>
 PLUMB_INLINE T scale_row(const AttentionRows<T>& a, T* z, int64_t n, T& raw_top) {
   const auto scale = splat(a.scale), cap = splat(a.softcap), over = splat(1 / a.softcap);
   auto top = splat((T)-infinity), raw = top;
-  each_block(z, n, [&](T* p, int64_t valid) __attribute__((always_inline)) {
-    auto x = (valid == Lanes<T>::count ? load(p) : load_part(p, valid)) * scale;
-    const auto outside = splat((T)-infinity);
-    raw = max(valid == Lanes<T>::count ? x : first_or(x, outside, valid), raw);
-    if (capped) {
-      x = cap * tanh(x * over);
-      top = max(valid == Lanes<T>::count ? x : first_or(x, outside, valid), top);
-    }
-    store(p, x);
-  });
+  each_block(
+      z, n, [&](T * p, int64_t valid) __attribute__((always_inline)) {
+        auto x = (valid == Lanes<T>::count ? load(p) : load_part(p, valid)) * scale;
+        raw = max(valid == Lanes<T>::count ? x : first(x, valid, (T)-infinity), raw);
+        if (capped) {
+          x = cap * tanh(x * over);
+          top = max(valid == Lanes<T>::count ? x : first(x, valid, (T)-infinity), top);
+        }
+        store(p, x);
+      });
   raw_top = highest(raw);
   return capped ? highest(top) : raw_top;
 }
@@ -50,13 +50,14 @@ template <class T>
 PLUMB_INLINE void softmax_weights(const AttentionRows<T>& a, T* z, int64_t n, T top, int64_t row) {
   auto total = splat((T)0), product = total;
   const bool entropy = a.entropy != nullptr;
-  each_block(z, n, [&](T* p, int64_t valid) __attribute__((always_inline)) {
-    const auto x = load(p) - splat(top);
-    const auto e = keep(exp(x), valid);
-    store(p, e);
-    total = total + e;
-    if (entropy) product = product + keep(e * max(x, splat((T)-1e4)), valid);  // 0 log 0 = 0
-  });
+  each_block(
+      z, n, [&](T * p, int64_t valid) __attribute__((always_inline)) {
+        const auto x = load(p) - splat(top);
+        const auto e = keep(exp(x), valid);
+        store(p, e);
+        total = total + e;
+        if (entropy) product = product + keep(e * max(x, splat((T)-1e4)), valid);  // 0 log 0 = 0
+      });
   const T s = sum(total), log_s = log(s);
   a.log_sum_exp[row] = top + log_s;
   a.over_sum[row] = 1 / s;
@@ -67,12 +68,13 @@ template <class T>
 PLUMB_INLINE void relu_weights(const AttentionRows<T>& a, T* z, int64_t n, int64_t row) {
   const auto zero = splat((T)0);
   auto entropy = zero;
-  each_block(z, n, [&](T* p, int64_t valid) __attribute__((always_inline)) {
-    const auto x = max(load(p), zero);
-    const auto w = keep(x * x * splat(a.relu_scale), valid);
-    store(p, w);
-    if (a.entropy) entropy = entropy - w * log(max(w, splat((T)1e-37)));  // 0 log 0 = 0
-  });
+  each_block(
+      z, n, [&](T * p, int64_t valid) __attribute__((always_inline)) {
+        const auto x = max(load(p), zero);
+        const auto w = keep(x * x * splat(a.relu_scale), valid);
+        store(p, w);
+        if (a.entropy) entropy = entropy - w * log(max(w, splat((T)1e-37)));  // 0 log 0 = 0
+      });
   a.log_sum_exp[row] = 0;
   a.over_sum[row] = 1;
   if (a.entropy) a.entropy[row] = sum(entropy);
@@ -139,8 +141,7 @@ void attention_grad(const AttentionGradRows<T>& g) {
     const int64_t n = seen_by(row, a.visible, a.step, a.width);
     if (a.squared_relu)
       a.softcap > 0 ? grad_row<T, true, true>(g, z, dp, n, row) : grad_row<T, false, true>(g, z, dp, n, row);
-    else
-      a.softcap > 0 ? grad_row<T, true, false>(g, z, dp, n, row) : grad_row<T, false, false>(g, z, dp, n, row);
+    else a.softcap > 0 ? grad_row<T, true, false>(g, z, dp, n, row) : grad_row<T, false, false>(g, z, dp, n, row);
   }
 }
 
@@ -175,11 +176,17 @@ bool scale_finite(T* row, int64_t n, T by) {
 }
 
 }  // namespace
+}  // namespace wide
 
 const AttentionTable& attention_table() {
-  static const AttentionTable table{attention_weights<float>, attention_weights<double>, attention_grad<float>,
-                                    attention_grad<double>,   dot<float>,                dot<double>,
-                                    scale_finite<float>,      scale_finite<double>};
+  static const AttentionTable table{wide::attention_weights<float>,
+                                    wide::attention_weights<double>,
+                                    wide::attention_grad<float>,
+                                    wide::attention_grad<double>,
+                                    wide::dot<float>,
+                                    wide::dot<double>,
+                                    wide::scale_finite<float>,
+                                    wide::scale_finite<double>};
   return table;
 }
 

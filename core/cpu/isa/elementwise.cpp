@@ -61,7 +61,7 @@ UnaryLoop unary_of(Unary op) {
     case Unary::log:
       return unary_vectors<T, [](V x) { return log(x); }>;
     case Unary::log1p:
-      return unary_vectors<T, [](V x) { return log1p(x); }>;
+      return unary_vectors<T, [](V x) { return log1p_any(x); }>;
     case Unary::sqrt:
       return unary_vectors<T, [](V x) { return sqrt(x); }>;
     case Unary::rsqrt:

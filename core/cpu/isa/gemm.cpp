@@ -1,147 +1,17 @@
 // Products of f32 and f64 by register tiles: each element is a sum of chains of fma (the matmul contract).
 #include "core/cpu/isa/gemm_driver.h"
 #include "core/cpu/isa/gemm_pack.h"
+#include "core/cpu/isa/gemm_tiles.h"
 
 namespace plumb::cpu::PLUMB_ISA_NS {
 
-namespace {
-
-template <int... counts>
-struct RowCounts {
-  static constexpr int most = sizeof...(counts);
-};
 #if defined(PLUMB_ISA_avx512)
-using Rows = RowCounts<1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>;  // x 2 vectors: 24 of 32 registers hold C
-#elif defined(PLUMB_ISA_avx2)
-using Rows = RowCounts<1, 2, 3, 4, 5, 6>;  // 12 of 16
+void gemm_bf16(const GemmCall<float>& call, void* scratch);  // gemm_bf16.cpp
 #else
-using Rows = RowCounts<1, 2, 3, 4>;  // 8 of 16, and the products before they are added
+constexpr decltype(GemmTable::bf16) gemm_bf16 = nullptr;
 #endif
 
-// Four rows share a pointer, so that twelve rows need no more than six registers.
-template <class T, int mr>
-struct RowPointers {
-  const T* of_four[(mr + 3) / 4];
-  int64_t row;
-
-  static __attribute__((always_inline)) RowPointers start(const T* a, int64_t row) {
-    RowPointers p;
-    p.row = row;
-#pragma GCC unroll 4
-    for (int i = 0; i < (mr + 3) / 4; ++i) p.of_four[i] = a + 4 * i * row;
-    return p;
-  }
-  __attribute__((always_inline)) T at(int i) const { return of_four[i / 4][(i % 4) * row]; }
-  __attribute__((always_inline)) void advance(int64_t step) {
-#pragma GCC unroll 4
-    for (int i = 0; i < (mr + 3) / 4; ++i) of_four[i] += step;
-  }
-};
-
-// acc += chain over `k` steps.
-template <class T, int mr, int nv>
-PLUMB_INLINE void chain(Vec<T> (&acc)[mr][nv], RowPointers<T, mr>& a, const T*& b, const TileJob<T, T>& job,
-                        int32_t k) {
-  for (; k > 0; --k) {
-    Vec<T> columns[nv];
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; ++v) columns[v] = load(b + v * lanes<T>);
-#pragma GCC unroll 12
-    for (int i = 0; i < mr; ++i) {
-      const Vec<T> x = broadcast(a.at(i));
-#pragma GCC unroll 4
-      for (int v = 0; v < nv; ++v) acc[i][v] = fma(x, columns[v], acc[i][v]);
-    }
-    a.advance(job.a_k);
-    b += job.b_k;
-  }
-}
-
-template <class T, int mr, int nv>
-PLUMB_INLINE void read_tile(Vec<T> (&to)[mr][nv], const TileJob<T, T>& job) {
-#pragma GCC unroll 12
-  for (int i = 0; i < mr; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; ++v) {
-      const T* c = job.c + i * job.c_row + v * lanes<T>;
-      to[i][v] = v < nv - 1 || job.last == lanes<T> ? load(c) : load_first(c, job.last);
-    }
-  }
-}
-template <class T, int mr, int nv>
-PLUMB_INLINE void write_tile(const Vec<T> (&from)[mr][nv], const TileJob<T, T>& job) {
-#pragma GCC unroll 12
-  for (int i = 0; i < mr; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; ++v) {
-      T* c = job.c + i * job.c_row + v * lanes<T>;
-      if (v < nv - 1 || job.last == lanes<T>)
-        store(c, from[i][v]);
-      else
-        store_first(c, from[i][v], job.last);
-    }
-  }
-}
-template <class T, int mr, int nv>
-PLUMB_INLINE void add_to_tile(Vec<T> (&acc)[mr][nv], const TileJob<T, T>& job) {
-#pragma GCC unroll 12
-  for (int i = 0; i < mr; ++i) {
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; ++v) {
-      const T* c = job.c + i * job.c_row + v * lanes<T>;
-      acc[i][v] = (v < nv - 1 || job.last == lanes<T> ? load(c) : load_first(c, job.last)) + acc[i][v];
-    }
-  }
-}
-
-// Registers hold the current part; C in memory holds the sum of the parts before it.
-template <class T, int mr, int nv>
-void tile(const TileJob<T, T>& job) {
-  auto a = RowPointers<T, mr>::start(job.a, job.a_row);
-  const T* b = job.b;
-  bool add = job.add;
-  for (int32_t p = 0; p < job.count; ++p, add = true) {
-    Vec<T> acc[mr][nv] = {};
-    chain<T, mr, nv>(acc, a, b, job, job.parts[p]);
-    if (add) add_to_tile<T, mr, nv>(acc, job);
-    write_tile<T, mr, nv>(acc, job);
-  }
-}
-
-// For parts of a few k: the sum of parts stays in registers as well. It starts from -0, which leaves any first part as
-// it is.
-template <class T, int mr, int nv>
-void short_tile(const TileJob<T, T>& job) {
-  auto a = RowPointers<T, mr>::start(job.a, job.a_row);
-  const T* b = job.b;
-  Vec<T> sum[mr][nv];
-#pragma GCC unroll 12
-  for (int i = 0; i < mr; ++i)
-#pragma GCC unroll 4
-    for (int v = 0; v < nv; ++v) sum[i][v] = broadcast(T(-0.0));
-  if (job.add) read_tile<T, mr, nv>(sum, job);
-  for (int32_t p = 0; p < job.count; ++p) {
-    Vec<T> acc[mr][nv] = {};
-    chain<T, mr, nv>(acc, a, b, job, job.parts[p]);
-#pragma GCC unroll 12
-    for (int i = 0; i < mr; ++i)
-#pragma GCC unroll 4
-      for (int v = 0; v < nv; ++v) sum[i][v] = sum[i][v] + acc[i][v];
-  }
-  write_tile<T, mr, nv>(sum, job);
-}
-
-template <class T>
-using Tile = void (*)(const TileJob<T, T>&);
-template <class T, class>
-struct Tiles;
-template <class T, int... mr>
-struct Tiles<T, RowCounts<mr...>> {
-  static constexpr Tile<T> one[] = {tile<T, mr, 1>...};
-  static constexpr Tile<T> two[] = {tile<T, mr, 2>...};
-  static constexpr Tile<T> short_one[] = {short_tile<T, mr, 1>...};
-  static constexpr Tile<T> short_two[] = {short_tile<T, mr, 2>...};
-};
+namespace {
 
 template <class T>
 struct Policy {
@@ -188,12 +58,7 @@ struct Policy {
     pack_panel(to, width, source<T>(g.b, j, block.begin, g.b_col, g.b_row), count, block.length);
   }
 
-  static Tile<T> tile(int height, int nv, bool short_parts) {
-    using All = Tiles<T, Rows>;
-    if (nv == 4) return short_parts ? short_tile<T, 1, 4> : PLUMB_ISA_NS::tile<T, 1, 4>;
-    if (short_parts) return (nv == 1 ? All::short_one : All::short_two)[height - 1];
-    return (nv == 1 ? All::one : All::two)[height - 1];
-  }
+  static Tile<T, T> tile(int height, int nv, bool short_parts) { return choose_tile<T, T>(height, nv, short_parts); }
 };
 
 void gemm_f32(const GemmCall<float>& call, void* scratch) { gemm<Policy<float>>(call, scratch); }
@@ -202,11 +67,7 @@ void gemm_f64(const GemmCall<double>& call, void* scratch) { gemm<Policy<double>
 }  // namespace
 
 const GemmTable& gemm_table() {
-#if defined(PLUMB_ISA_avx512)
-  static const GemmTable table{gemm_f32, gemm_f64, nullptr};
-#else
-  static const GemmTable table{gemm_f32, gemm_f64, nullptr};
-#endif
+  static const GemmTable table{gemm_f32, gemm_f64, gemm_bf16};
   return table;
 }
 

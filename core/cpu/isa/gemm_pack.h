@@ -12,33 +12,42 @@ struct PanelSource {
   int64_t lane_stride, k_stride;
 };
 
+template <class T>
+constexpr int k_per_element = 1;
+template <>
+constexpr int k_per_element<uint32_t> = 2;
+
 // Lanes lie along the vector's own direction in memory.
 template <class T, class S>
 static void pack_rows(T* to, int width, PanelSource<S> s, int count, int64_t k) {
   for (int64_t i = 0; i < k; ++i) store(to + i * width, load_as(s.from + i * s.k_stride, count, T{}));
 }
 
-// Lanes lie across: blocks of lanes x lanes are transposed in registers.
+// Lanes lie across: blocks of lanes x lanes are transposed in registers. `some` of the block's k are there.
+template <class T, class S, bool whole>
+PLUMB_INLINE void pack_block(T* to, int width, PanelSource<S> s, int count, int some) {
+  constexpr int n = lanes<T>;
+  Vec<T> block[n];
+  if constexpr (whole) {
+#pragma GCC unroll 16
+    for (int l = 0; l < n; ++l) block[l] = load_as(s.from + l * s.lane_stride, n, T{});
+  } else {
+    for (int l = 0; l < n; ++l) block[l] = l < count ? load_as(s.from + l * s.lane_stride, some, T{}) : Vec<T>{};
+  }
+  transpose<T>(block);
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i)
+    if (whole || i < some) store(to + i * width, block[i]);
+}
 template <class T, class S>
 static void pack_columns(T* to, int width, PanelSource<S> s, int count, int64_t k) {
   constexpr int n = lanes<T>;
-  for (int64_t first = 0; first < k; first += n) {
-    const int some = static_cast<int>(k - first < n ? k - first : n);
-    Vec<T> block[n];
-#pragma GCC unroll 16
-    for (int l = 0; l < n; ++l)
-      block[l] = l < count ? load_as(s.from + l * s.lane_stride + first, some, T{}) : Vec<T>{};
-    transpose<T>(block);
-    T* out = to + first * width;
-    if (some == n) {
-#pragma GCC unroll 16
-      for (int i = 0; i < n; ++i) store(out + i * width, block[i]);
-    } else {
-#pragma GCC unroll 16
-      for (int i = 0; i < n; ++i)
-        if (i < some) store(out + i * width, block[i]);
-    }
-  }
+  const int64_t even = count == n ? k / n * n : 0;
+  for (int64_t i = 0; i < even; i += n)
+    pack_block<T, S, true>(to + i * width, width, {s.from + i * k_per_element<T>, s.lane_stride, 1}, n, n);
+  for (int64_t i = even; i < k; i += n)
+    pack_block<T, S, false>(to + i * width, width, {s.from + i * k_per_element<T>, s.lane_stride, 1}, count,
+                            static_cast<int>(k - i < n ? k - i : n));
 }
 
 template <class T, class S>

@@ -28,6 +28,11 @@ struct VecOf<double> {
   using Type = F64;
   using Index = I64;
 };
+template <>
+struct VecOf<uint32_t> {  // two bf16, the earlier k in the lower half
+  using Type = U32;
+  using Index = I32;
+};
 template <class T>
 using Vec = typename VecOf<T>::Type;
 template <class T>
@@ -94,18 +99,33 @@ PLUMB_INLINE void store_first(T* p, V v, int n) {
 }
 #endif
 
+PLUMB_INLINE U32 broadcast(uint32_t x) { return reinterpret_cast<U32>(broadcast(__builtin_bit_cast(float, x))); }
+
 // n lanes of source type S as lanes of T; bf16 is the upper half of an f32.
 PLUMB_INLINE F32 load_as(const float* p, int n, float) { return n == lanes<float> ? load(p) : load_first(p, n); }
 PLUMB_INLINE F64 load_as(const double* p, int n, double) { return n == lanes<double> ? load(p) : load_first(p, n); }
 PLUMB_INLINE U32 load_u16(const uint16_t* p, int n) {
   U16Half half = {};
-  if (n == lanes<float>)
+  if (n == lanes<float>) {
     __builtin_memcpy(&half, p, sizeof half);
-  else
+  } else {
+#if defined(PLUMB_ISA_avx512)
+    half = reinterpret_cast<U16Half>(_mm256_maskz_loadu_epi16(static_cast<__mmask16>(first_mask(n)), p));
+#else
     for (int i = 0; i < n; ++i) half[i] = p[i];
+#endif
+  }
   return __builtin_convertvector(half, U32);
 }
 PLUMB_INLINE F32 load_as(const uint16_t* p, int n, float) { return reinterpret_cast<F32>(load_u16(p, n) << 16); }
+
+// Pairs of neighbours; the bits pass through f32 lanes untouched.
+PLUMB_INLINE U32 load_as(const uint16_t* p, int n, uint32_t) {
+  if (n < lanes<float>) return reinterpret_cast<U32>(load_first(reinterpret_cast<const float*>(p), n));
+  U32 v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
 
 PLUMB_INLINE float element_as(float x, float) { return x; }
 PLUMB_INLINE double element_as(double x, double) { return x; }
@@ -116,30 +136,29 @@ PLUMB_INLINE float element_as(uint16_t x, float) {
   return f;
 }
 
-// One round of an in-register transpose: swaps the off-diagonal H x H blocks of every 2H x 2H block.
-template <class T, int H>
-PLUMB_INLINE void swap_blocks(Vec<T> (&rows)[lanes<T>]) {
+// One round of an in-register transpose: swaps the off-diagonal h x h blocks of every 2h x 2h block. The lanes to take
+// are constants of the type: the compiler turns only such shuffles into single instructions.
+template <int... l>
+struct LaneNumbers {};
+template <class T, int h, int... l>
+PLUMB_INLINE void swap_blocks(Vec<T> (&rows)[lanes<T>], LaneNumbers<l...>) {
+  using Index = typename VecOf<T>::Index;
   constexpr int n = lanes<T>;
-  typename VecOf<T>::Index low, high;
-#pragma GCC unroll 16
-  for (int l = 0; l < n; ++l) {
-    low[l] = (l & H) ? n + l - H : l;
-    high[l] = (l & H) ? n + l : l + H;
-  }
 #pragma GCC unroll 16
   for (int i = 0; i < n; ++i) {
-    if (i & H) continue;
-    const Vec<T> x = rows[i], y = rows[i + H];
-    rows[i] = __builtin_shuffle(x, y, low);
-    rows[i + H] = __builtin_shuffle(x, y, high);
+    if (i & h) continue;
+    const Vec<T> x = rows[i], y = rows[i + h];
+    rows[i] = __builtin_shuffle(x, y, Index{((l & h) ? n + l - h : l)...});
+    rows[i + h] = __builtin_shuffle(x, y, Index{((l & h) ? n + l : l + h)...});
   }
 }
 template <class T>
 PLUMB_INLINE void transpose(Vec<T> (&rows)[lanes<T>]) {
-  if constexpr (lanes<T> >= 16) swap_blocks<T, 8>(rows);
-  if constexpr (lanes<T> >= 8) swap_blocks<T, 4>(rows);
-  if constexpr (lanes<T> >= 4) swap_blocks<T, 2>(rows);
-  swap_blocks<T, 1>(rows);
+  constexpr LaneNumbers<__integer_pack(lanes<T>)...> all;
+  if constexpr (lanes<T> >= 16) swap_blocks<T, 8>(rows, all);
+  if constexpr (lanes<T> >= 8) swap_blocks<T, 4>(rows, all);
+  if constexpr (lanes<T> >= 4) swap_blocks<T, 2>(rows, all);
+  swap_blocks<T, 1>(rows, all);
 }
 
 }  // namespace plumb::cpu::PLUMB_ISA_NS

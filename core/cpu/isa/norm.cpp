@@ -1,17 +1,15 @@
 // LayerNorm and RMSNorm of rows, and their gradients. The variance takes two passes over the row.
+#include "core/cpu/isa/lanes.h"
 #include "core/cpu/norm_table.h"
 
-#include "core/cpu/isa/lanes.h"
-
 namespace plumb::cpu::PLUMB_ISA_NS {
+namespace wide {
 namespace {
 
 template <class T>
 T square_root(T x) {
-  if constexpr (sizeof(T) == 4)
-    return __builtin_sqrtf(x);
-  else
-    return __builtin_sqrt(x);
+  if constexpr (sizeof(T) == 4) return __builtin_sqrtf(x);
+  else return __builtin_sqrt(x);
 }
 
 // Sum of f(i, lanes valid) over the blocks of a row; whole blocks alternate between two sums.
@@ -115,9 +113,11 @@ void norm_grad_rows(const NormGradRows<T>& s) {
 }
 
 }  // namespace
+}  // namespace wide
 
 const NormTable& norm_table() {
-  static const NormTable table{norm_rows<float>, norm_rows<double>, norm_grad_rows<float>, norm_grad_rows<double>};
+  static const NormTable table{wide::norm_rows<float>, wide::norm_rows<double>, wide::norm_grad_rows<float>,
+                               wide::norm_grad_rows<double>};
   return table;
 }
 

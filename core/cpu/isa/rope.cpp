@@ -1,9 +1,9 @@
 // Turns the pairs (i, i + half) of vectors by given angles. Loads both before it stores, so x may be out.
+#include "core/cpu/isa/lanes.h"
 #include "core/cpu/rope_table.h"
 
-#include "core/cpu/isa/lanes.h"
-
 namespace plumb::cpu::PLUMB_ISA_NS {
+namespace wide {
 namespace {
 
 template <class T>
@@ -34,9 +34,10 @@ void rope_heads(const RopeHeads<T>& r) {
 }
 
 }  // namespace
+}  // namespace wide
 
 const RopeTable& rope_table() {
-  static const RopeTable table{rope_heads<float>, rope_heads<double>};
+  static const RopeTable table{wide::rope_heads<float>, wide::rope_heads<double>};
   return table;
 }
 

@@ -115,10 +115,10 @@ PLUMB_INLINE F64 round(F64 x) { return Sleef_cinz_rintd2_sse2(x); }
 #define PLUMB_SLEEF_F64(name, ulp) Sleef_cinz_##name##d2_##ulp##sse2
 #endif
 
-#define PLUMB_SLEEF_UNARY(name, ulp)                                             \
+#define PLUMB_SLEEF_UNARY(name, ulp) \
   PLUMB_INLINE F32 sleef_##name(F32 x) { return PLUMB_SLEEF_F32(name, ulp)(x); } \
   PLUMB_INLINE F64 sleef_##name(F64 x) { return PLUMB_SLEEF_F64(name, ulp)(x); }
-#define PLUMB_SLEEF_BINARY(name, ulp)                                                      \
+#define PLUMB_SLEEF_BINARY(name, ulp) \
   PLUMB_INLINE F32 sleef_##name(F32 x, F32 y) { return PLUMB_SLEEF_F32(name, ulp)(x, y); } \
   PLUMB_INLINE F64 sleef_##name(F64 x, F64 y) { return PLUMB_SLEEF_F64(name, ulp)(x, y); }
 PLUMB_SLEEF_UNARY(exp, u10)

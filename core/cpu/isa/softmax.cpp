@@ -1,10 +1,10 @@
 // Softmax of one row and its gradient. Sums run over lanes by index from the first element, so entries of weight zero at
 // the end change nothing.
+#include "core/cpu/isa/lanes.h"
 #include "core/cpu/softmax_table.h"
 
-#include "core/cpu/isa/lanes_math.h"
-
 namespace plumb::cpu::PLUMB_ISA_NS {
+namespace wide {
 namespace {
 
 constexpr double infinity = __builtin_inf();
@@ -59,10 +59,11 @@ void softmax_grad_row(const T* y, const T* g, T* dx, int64_t n, bool log_wanted)
 }
 
 }  // namespace
+}  // namespace wide
 
 const SoftmaxTable& softmax_table() {
-  static const SoftmaxTable table{softmax_row<float>, softmax_row<double>, softmax_grad_row<float>,
-                                  softmax_grad_row<double>};
+  static const SoftmaxTable table{wide::softmax_row<float>, wide::softmax_row<double>, wide::softmax_grad_row<float>,
+                                  wide::softmax_grad_row<double>};
   return table;
 }
 

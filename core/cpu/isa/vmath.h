@@ -21,7 +21,8 @@ PLUMB_INLINE F32 exp_of_sum(F32 x, F32 y) {
   p = fma(p, r, splat(4.1665795894e-2f));
   p = fma(p, r, splat(1.6666665459e-1f));
   p = fma(p, r, splat(5.0000001201e-1f));
-  p = fma(p, r * r, r) + 1.0f;
+  const F32 head = r + 1.0f;
+  p = head + fma(p, r * r, r - (head - 1.0f));  // r enters the sum unrounded
 #if defined(PLUMB_ISA_avx512)
   return _mm512_maskz_scalef_ps(-1, p, k);
 #else
@@ -50,8 +51,12 @@ PLUMB_INLINE V log(V x) {
   return sleef_log(x);
 }
 template <class V>
-PLUMB_INLINE V log1p(V x) {
+PLUMB_INLINE V log1p(V x) {  // for x <= 1e30; log1p_any has no limit
   return sleef_log1p(x);
+}
+template <class V>
+PLUMB_INLINE V log1p_any(V x) {  // SLEEF's is infinite near the end of the range
+  return x > all<V>(1e30) ? log(x) : log1p(x);
 }
 template <class V>
 PLUMB_INLINE V expm1(V x) {
@@ -114,24 +119,25 @@ PLUMB_INLINE NormalTail normal_tail(F32 x) {
 #else
   const F32 head = from_bits(bits(t) & ~0xfff), rest = (head * head - square) + (t - head) * (t + head);
 #endif
-  const F32 w = 1.0f / fma(t, splat(0.3125f), splat(1.0f));  // the ratio is w times a polynomial in w, to 1.4e-8
-  F32 p = splat(-0.020314436f);
-  p = fma(p, w, splat(0.09835401f));
-  p = fma(p, w, splat(-0.16712552f));
-  p = fma(p, w, splat(0.09528912f));
-  p = fma(p, w, splat(-0.01961107f));
-  p = fma(p, w, splat(0.06444894f));
-  p = fma(p, w, splat(0.08711531f));
-  p = fma(p, w, splat(0.112494394f));
-  p = fma(p, w, splat(0.12468052f));
-  p = fma(p, w, splat(0.12466874f));
-  return {t, exp_of_sum(square * -0.5f, rest * -0.5f), p * w};
+  // The ratio as a quotient of polynomials with positive coefficients: within 6e-9, and nothing cancels.
+  F32 p = splat(0.00412384f);
+  p = fma(p, t, splat(0.040683858f));
+  p = fma(p, t, splat(0.18338516f));
+  p = fma(p, t, splat(0.4384972f));
+  p = fma(p, t, splat(0.5f));
+  F32 q = splat(0.010336816f);
+  q = fma(q, t, splat(0.10198569f));
+  q = fma(q, t, splat(0.46986675f));
+  q = fma(q, t, splat(1.203126f));
+  q = fma(q, t, splat(1.6748794f));
+  q = fma(q, t, splat(1.0f));
+  return {t, exp_of_sum(square * -0.5f, rest * -0.5f), p / q};
 }
 
 // x P(Z < x), from the upper tail so that nothing cancels.
 PLUMB_INLINE F32 gelu(F32 x) {
   const NormalTail n = normal_tail(x);
-  return relu(x) - n.t * (n.density * n.ratio);
+  return relu(x) - n.t * n.ratio * n.density;  // in this order: the density may be denormal
 }
 PLUMB_INLINE F32 gelu_slope(F32 x) {
   const NormalTail n = normal_tail(x);

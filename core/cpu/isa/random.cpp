@@ -1,0 +1,106 @@
+// Random fills: Philox on 16 counters at a time, then the transformation of a whole batch, rare branches last.
+#include "core/cpu/isa/isa.h"
+#include "core/cpu/random_table.h"
+#include "core/random_math.h"
+
+namespace plumb::cpu::PLUMB_ISA_NS {
+namespace {
+
+using kernels::Distribution;
+namespace rm = random_math;
+
+constexpr int blocks = 16;
+
+// Word k of block first + j goes to words[4 j + k].
+void philox_batch(uint64_t key, uint64_t first, uint32_t* words) {
+  uint32_t c0[blocks], c1[blocks], c2[blocks] = {}, c3[blocks] = {};
+  for (int j = 0; j < blocks; ++j) {
+    c0[j] = static_cast<uint32_t>(first + static_cast<uint64_t>(j));
+    c1[j] = static_cast<uint32_t>((first + static_cast<uint64_t>(j)) >> 32);
+  }
+  uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    for (int j = 0; j < blocks; ++j) {
+      const uint64_t p = 0xD2511F53ull * c0[j], q = 0xCD9E8D57ull * c2[j];
+      c0[j] = static_cast<uint32_t>(q >> 32) ^ c1[j] ^ k0;
+      c1[j] = static_cast<uint32_t>(q);
+      c2[j] = static_cast<uint32_t>(p >> 32) ^ c3[j] ^ k1;
+      c3[j] = static_cast<uint32_t>(p);
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  for (int j = 0; j < blocks; ++j) {
+    words[4 * j] = c0[j];
+    words[4 * j + 1] = c1[j];
+    words[4 * j + 2] = c2[j];
+    words[4 * j + 3] = c3[j];
+  }
+}
+
+template <class T>
+struct Draw;
+template <>
+struct Draw<float> {
+  using Bits = uint32_t;
+};
+template <>
+struct Draw<double> {
+  using Bits = uint64_t;
+};
+
+// Probabilities to normal values in place: the middle for all, then the tails.
+void normal_batch(double* p, int n) {
+  double z[4 * blocks];
+  for (int i = 0; i < n; ++i) z[i] = rm::normal_middle(p[i] - 0.5);
+  for (int i = 0; i < n; ++i) p[i] = rm::in_middle(p[i] - 0.5) ? z[i] : rm::normal_tail(p[i]);
+}
+
+// One batch of raw draws to values.
+template <class T>
+void transform(Distribution d, double a, double b, const typename Draw<T>::Bits* bits, T* out, int n) {
+  double u[4 * blocks];
+  if (d == Distribution::uniform) {
+    for (int i = 0; i < n; ++i) u[i] = rm::uniform(rm::unit(bits[i]), a, b);
+    for (int i = 0; i < n; ++i) out[i] = rm::below(static_cast<T>(u[i]), b, a);
+    return;
+  }
+  for (int i = 0; i < n; ++i) u[i] = rm::open_unit(bits[i]);
+  if (d == Distribution::normal) {
+    normal_batch(u, n);
+    for (int i = 0; i < n; ++i) out[i] = static_cast<T>(rm::multiply_add(u[i], b, a));
+  } else if (d == Distribution::truncated_normal) {
+    for (int i = 0; i < n; ++i) u[i] = rm::truncated_p(u[i]);
+    normal_batch(u, n);
+    for (int i = 0; i < n; ++i) out[i] = static_cast<T>(rm::truncated_scaled(u[i]) * b);
+  } else {
+    for (int i = 0; i < n; ++i) out[i] = static_cast<T>(rm::gumbel(u[i]));
+  }
+}
+
+template <class T>
+void fill(Distribution d, uint64_t key, uint64_t first, double a, double b, T* out, int64_t n) {
+  using Bits = typename Draw<T>::Bits;
+  constexpr int batch = 4 * blocks * 4 / static_cast<int>(sizeof(Bits)), per_block = batch / blocks;
+  for (int64_t done = 0; done < n;) {
+    const uint64_t at = first + static_cast<uint64_t>(done), block = at / per_block;
+    const int skip = static_cast<int>(at % per_block);
+    const int count = n - done < batch - skip ? static_cast<int>(n - done) : batch - skip;
+    uint32_t words[4 * blocks];
+    Bits bits[batch];
+    philox_batch(key, block, words);
+    static_assert(sizeof bits == sizeof words);
+    __builtin_memcpy(bits, words, sizeof bits);  // a 64-bit draw: the first word is the low half
+    transform<T>(d, a, b, bits + skip, out + done, count);
+    done += count;
+  }
+}
+
+}  // namespace
+
+const RandomTable& random_table() {
+  static constexpr RandomTable table{fill<float>, fill<double>};
+  return table;
+}
+
+}  // namespace plumb::cpu::PLUMB_ISA_NS

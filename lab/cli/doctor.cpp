@@ -1,0 +1,106 @@
+// plumb doctor: the machine, and what a configuration would cost before it starts.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "core/build_info.h"
+#include "core/cpu/gemm.h"
+#include "core/cpu/isa.h"
+#include "core/parallel.h"
+#include "core/storage.h"
+#include "lab/cli/command.h"
+#include "lab/config/read.h"
+#include "lab/progress.h"
+#include "lab/run/trainer.h"
+
+namespace plumb::cli {
+namespace {
+
+double machine_memory() { return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)); }
+
+nlohmann::json machine() {
+  const BuildInfo& b = build_info();
+  nlohmann::json libraries;
+  for (const auto& [name, version] : b.libraries) libraries[name] = version;
+  const std::string gpu = why_unavailable(Device{DeviceKind::cuda, 0});
+  return {{"plumb", b.version},
+          {"commit", b.commit + (b.modified ? " (modified)" : "")},
+          {"compiler", b.compiler},
+          {"build", b.build_type},
+          {"libraries", libraries},
+          {"cpu", cpu::cpu_model()},
+          {"isa", cpu::name_of(cpu::isa())},
+          {"bf16_products", cpu::has_bf16_dot() ? "AVX512_BF16" : "widened to f32"},
+          {"threads", num_threads()},
+          {"memory_gib", machine_memory() / (1 << 30)},
+          {"matmul_peak_gflops", cpu::measure_peak_gflops(DType::f32, num_threads())},
+          {"gpu", gpu.empty() ? backend(Device{DeviceKind::cuda, 0}).describe() : "none: " + gpu}};
+}
+
+// Parameters, floating-point operations, memory and time of a configuration. Memory is measured: one step is taken.
+nlohmann::json cost(const Arguments& a, double peak_gflops) {
+  lab::RunConfig config;
+  read(load_config(a.word("CONFIG"), a.common.set), config);
+  lab::Trainer trainer(config);
+  const double tokens = static_cast<double>(config.train.batch * config.model.context);
+  const double flops = trainer.train_flops_per_token() * tokens;
+  reset_peak_memory();
+  trainer.step();
+  const auto before = std::chrono::steady_clock::now();
+  trainer.step();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+  return {{"parameters", trainer.model().parameter_count()},
+          {"data", trainer.data().describe()},
+          {"tokens_per_step", tokens},
+          {"gflop_per_step", flops / 1e9},
+          {"peak_memory_mib", static_cast<double>(memory_stats().peak) / (1 << 20)},
+          {"seconds_per_step", seconds},
+          {"share_of_peak", flops / 1e9 / seconds / peak_gflops},
+          {"steps", config.run.steps},
+          {"total_seconds", seconds * static_cast<double>(config.run.steps)}};
+}
+
+void print(const nlohmann::json& j, const std::string& title) {
+  fmt::print("{}\n", title);
+  for (const auto& [key, value] : j.items()) {
+    if (value.is_object()) {
+      std::string line;
+      for (const auto& [k, v] : value.items()) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", k, v.get<std::string>());
+      fmt::print("  {:<20} {}\n", key, line);
+    } else if (value.is_string()) {
+      fmt::print("  {:<20} {}\n", key, value.get<std::string>());
+    } else if (value.is_number_float()) {
+      fmt::print("  {:<20} {:.4g}\n", key, value.get<double>());
+    } else {
+      fmt::print("  {:<20} {}\n", key, value.dump());
+    }
+  }
+}
+
+int doctor(const Arguments& a) {
+  nlohmann::json j{{"machine", machine()}};
+  if (!a.word("CONFIG").empty()) j["config"] = cost(a, j["machine"]["matmul_peak_gflops"].get<double>());
+  if (a.common.json) {
+    fmt::print("{}\n", j.dump());
+    return 0;
+  }
+  print(j["machine"], "machine");
+  if (!j.contains("config")) return 0;
+  print(j["config"], a.word("CONFIG"));
+  fmt::print("  {:<20} {}\n", "time", duration_text(j["config"]["total_seconds"].get<double>()));
+  return 0;
+}
+
+const Registration registered({.name = "doctor",
+                               .group = Group::machine,
+                               .help = "show the machine, and what a configuration would cost",
+                               .example = "plumb doctor examples/text/byte_gpt.toml --set data.path=input.txt",
+                               .words = {{.name = "CONFIG", .help = "a TOML file", .optional = true}},
+                               .options = {},
+                               .run = doctor});
+
+}  // namespace
+}  // namespace plumb::cli
