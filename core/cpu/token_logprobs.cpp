@@ -19,16 +19,15 @@ void forward_tile(const TokenRun<T>& run, std::int64_t row, std::int64_t count) 
   T *top = z + token_tile * stride, *total = top + token_tile, *label_logit = total + token_tile;
   std::fill_n(top, token_tile, -std::numeric_limits<T>::infinity());
   std::fill_n(total, 2 * token_tile, T{0});
-  LogitRows<T> rows{.rows = count, .labels = run.labels(row)};
+  LogitRows<T> rows = run.logits(row, count);
+  rows.top = top, rows.total = total, rows.label_logit = label_logit;
   if (run.has_label(row, count)) {
     const T* x = run.x(row, count, scratch_x);
     for (std::int64_t word = 0; word < t.vocab; word += word_block) {
-      rows = run.products(x, row, count, word, std::min(word_block, t.vocab - word), z, stride);
-      rows.top = top, rows.total = total, rows.label_logit = label_logit;
+      run.multiply(x, word, std::min(word_block, t.vocab - word), z, stride, rows);
       token_kernels().add(T{})(rows);
     }
   }
-  rows.top = top, rows.total = total, rows.label_logit = label_logit;
   token_kernels().finish(T{})(rows, at<T>(t.logp, run.first + row), at<T>(t.log_z, run.first + row));
 }
 

@@ -79,7 +79,9 @@ class Gradients {
     const std::int64_t n = run_.first + c.first + row;
     T* z = z_ + row * stride_;
     if (!run_.has_label(c.first + row, count)) return std::fill_n(z, count * stride_, T{0}), void();
-    token_kernels().grad(T{})({.forward = run_.products(x_ + row * t_.d, c.first + row, count, 0, t_.vocab, z, stride_),
+    LogitRows<T> rows = run_.logits(c.first + row, count);
+    run_.multiply(x_ + row * t_.d, 0, t_.vocab, z, stride_, rows);
+    token_kernels().grad(T{})({.forward = rows,
                                .factor = scale_late_ ? T{1} : static_cast<T>(t_.scale),
                                .log_z = at<T>(t_.log_z, n),
                                .g_logp = at<T>(g_.g_logp, n),

@@ -55,10 +55,18 @@ struct TokenRun {
   const T* x(std::int64_t row, std::int64_t count, Scratch& scratch) const {
     return as_computed<T>(t.x, t.dtype, (first + row) * t.d, count * t.d, scratch);
   }
-  // z = products of `count` rows at x with n words.
-  LogitRows<T> products(const T* x, std::int64_t row, std::int64_t count, std::int64_t word, std::int64_t n, T* z,
-                        std::int64_t stride) const {
-    gemm_serial(Gemm<T>{.m = count,
+  // What is known of the logits of some rows before their products are there.
+  LogitRows<T> logits(std::int64_t row, std::int64_t count) const {
+    return {.rows = count,
+            .scale = static_cast<T>(t.scale),
+            .softcap = static_cast<T>(t.softcap),
+            .bias = bias,
+            .labels = labels(row)};
+  }
+  // The products of those rows, whose inputs are at x, with n words.
+  void multiply(const T* x, std::int64_t word, std::int64_t n, T* z, std::int64_t stride, LogitRows<T>& rows) const {
+    rows.z = z, rows.stride = stride, rows.first = word, rows.n = n;
+    gemm_serial(Gemm<T>{.m = rows.rows,
                         .n = n,
                         .k = t.d,
                         .a = x,
@@ -69,15 +77,6 @@ struct TokenRun {
                         .b_col = t.d,
                         .c = z,
                         .c_row = stride});
-    return {.z = z,
-            .rows = count,
-            .stride = stride,
-            .first = word,
-            .n = n,
-            .scale = static_cast<T>(t.scale),
-            .softcap = static_cast<T>(t.softcap),
-            .bias = bias,
-            .labels = labels(row)};
   }
 };
 
