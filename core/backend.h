@@ -27,10 +27,7 @@ struct Device {
   std::int8_t index = 0;
   friend bool operator==(Device, Device) = default;
 };
-namespace devices {  // apart from the namespace plumb::cpu, which the kernels of the CPU live in
 inline constexpr Device cpu_device{};
-}
-using namespace devices;
 std::string to_string(Device device);  // "cpu", "cuda:0"
 
 // A strided window on memory of one device; strides count elements and may be zero (broadcast) or negative.

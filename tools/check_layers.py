@@ -30,7 +30,7 @@ class Include(NamedTuple):
 
 INCLUDES = [
     Include("devices", r"(?!core/).*", r"core/(cpu|cuda)/.*", r"core/cpu/isa\.h", "floors above core/ know core/backend.h alone"),
-    Include("isa", KERNELS, r".*", r"core/cpu/isa/.*|core/cpu/\w+_table\.h|std(def|int|bool)\.h|float\.h|string\.h|immintrin\.h|\w+intrin\.h|sleef\.h",
+    Include("isa", KERNELS, r".*", r"core/cpu/isa/.*|core/cpu/\w+_table\.h|core/random_math\.h|std(def|int|bool)\.h|float\.h|string\.h|immintrin\.h|\w+intrin\.h|sleef\.h",
             "a kernel compiled for one instruction set shares no inline code with the rest: C headers only"),
     Include("trainer", r"lab/train(er)?[/.].*", r"alignment/.*", r"alignment/(contract|batch)/.*", "the trainer knows only the contract"),
 ]

@@ -34,10 +34,8 @@ std::int64_t cost_of(Unary op) {
     case Unary::floor:
     case Unary::round:
     case Unary::is_finite:
-    case Unary::logical_not:
-      return 1;
-    default:
-      return 4;
+    case Unary::logical_not: return 1;
+    default: return 4;
   }
 }
 std::int64_t cost_of(Binary op) {
@@ -47,10 +45,8 @@ std::int64_t cost_of(Binary op) {
     case Binary::atan2:
     case Binary::gelu_grad:
     case Binary::gelu_tanh_grad:
-    case Binary::silu_grad:
-      return 4;
-    default:
-      return 1;
+    case Binary::silu_grad: return 4;
+    default: return 1;
   }
 }
 
@@ -70,7 +66,32 @@ ElementwiseTable::BinaryLoop binary_loop(Binary op, DType t, Splat splat) {
   return loop;
 }
 
+// Neighbours in the same order everywhere, without conversions: no walk is needed.
+bool is_flat(const Raw& x, DType compute) {
+  std::int64_t expected = 1;
+  for (int d = x.shape.size() - 1; d >= 0; --d) {
+    if (x.strides[d] != expected && x.shape[d] != 1) return false;
+    expected *= x.shape[d];
+  }
+  return x.dtype == compute;
+}
+
+// Calls piece(first, n) for pieces of the elements of `out`; pointers advance by bytes.
+template <class Piece>
+void each_piece(const Raw& out, std::int64_t cost, Piece&& piece) {
+  parallel_for(numel(out.shape), grain_for(cost),
+               [&](std::int64_t begin, std::int64_t end) { piece(begin, end - begin); });
+}
+std::byte* at(const Raw& x, std::int64_t i) {
+  return static_cast<std::byte*>(x.data) + i * static_cast<std::int64_t>(size_of(x.dtype));
+}
+
 void run_binary(Binary op, const Raw& a, const Raw& b, DType compute_a, DType compute_b, const Raw& out) {
+  if (is_flat(out, compute_type(out.dtype)) && is_flat(a, compute_a) && is_flat(b, compute_b)) {
+    const auto loop = binary_loop(op, compute_a, Splat::none);
+    return each_piece(out, cost_of(op),
+                      [&](std::int64_t i, std::int64_t n) { loop(at(a, i), at(b, i), at(out, i), n); });
+  }
   const Raw* operands[] = {&out, &a, &b};
   const DType compute[] = {compute_type(out.dtype), compute_a, compute_b};
   const Walk walk(operands, compute, 3, 0b110);
@@ -85,14 +106,10 @@ template <class From, class To, bool splat>
 void copy_loop(const void* x_, void* out_, std::int64_t n) {
   const From* x = static_cast<const From*>(x_);
   To* out = static_cast<To*>(out_);
-  if constexpr (splat)
-    std::fill_n(out, n, convert<To>(*x));
-  else if constexpr (std::is_same_v<From, To>)
-    std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(To));
-  else if constexpr (std::is_same_v<From, Bf16> && std::is_same_v<To, float>)
-    table().bf16_to_f32(&x->bits, out, n);
-  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Bf16>)
-    table().f32_to_bf16(x, &out->bits, n);
+  if constexpr (splat) std::fill_n(out, n, convert<To>(*x));
+  else if constexpr (std::is_same_v<From, To>) std::memcpy(out, x, static_cast<std::size_t>(n) * sizeof(To));
+  else if constexpr (std::is_same_v<From, Bf16> && std::is_same_v<To, float>) table().bf16_to_f32(&x->bits, out, n);
+  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Bf16>) table().f32_to_bf16(x, &out->bits, n);
   else
     for (std::int64_t i = 0; i < n; ++i) out[i] = convert<To>(x[i]);
 }
@@ -128,6 +145,8 @@ void CpuBackend::unary(Unary op, const Raw& x, const Raw& out) {
   const Raw* operands[] = {&out, &x};
   const DType compute[] = {compute_type(out.dtype), compute_type(x.dtype)};
   const auto loop = unary_loop(op, compute[1]);
+  if (is_flat(out, compute[0]) && is_flat(x, compute[1]))
+    return each_piece(out, cost_of(op), [&](std::int64_t i, std::int64_t n) { loop(at(x, i), at(out, i), n); });
   const Walk walk(operands, compute, 2, 0);
   walk.run(cost_of(op), [loop](void* const* p, std::int64_t n) { loop(p[1], p[0], n); });
 }
@@ -142,10 +161,8 @@ void CpuBackend::scalar(Binary op, const Raw& x, double s, bool scalar_first, co
   visit_dtype(t, [&](auto zero) {
     auto value = convert<decltype(zero)>(s);
     const Raw constant = constant_like(out, &value, t);
-    if (scalar_first)
-      run_binary(op, constant, x, t, t, out);
-    else
-      run_binary(op, x, constant, t, t, out);
+    if (scalar_first) run_binary(op, constant, x, t, t, out);
+    else run_binary(op, x, constant, t, t, out);
   });
 }
 

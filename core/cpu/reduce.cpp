@@ -53,7 +53,7 @@ struct Axes {
   }
 };
 
-constexpr std::int64_t tile = 32;  // columns reduced together
+constexpr std::int64_t tile = 64;  // columns reduced together
 
 struct Plan {
   Axes kept, reduced;

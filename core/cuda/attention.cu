@@ -1,7 +1,7 @@
 // Causal attention, forward: online softmax over tiles of keys.
-#include "core/cuda/attention.h"
-
 #include <limits>
+
+#include "core/cuda/attention.h"
 
 namespace plumb::cuda {
 namespace {
@@ -15,7 +15,8 @@ struct Statistics {
 template <class A>
 struct RowState {
   A highest = -std::numeric_limits<A>::infinity(), sum = 0;
-  A lane_logit = -std::numeric_limits<A>::infinity(), lane_sum = 0, lane_spread = 0;  // of p (z - highest); of -w log w for squared_relu
+  A lane_logit = -std::numeric_limits<A>::infinity(), lane_sum = 0,
+    lane_spread = 0;  // of p (z - highest); of -w log w for squared_relu
 };
 
 // Turns the logits of a tile into weights in `weights`; returns what earlier results must be multiplied by.
@@ -61,8 +62,8 @@ __device__ void squared_relu_tile(const A (&z)[own], int limit, A over_keys, Til
 
 // The row's statistics, its lanes in order. All threads of the block come here.
 template <class A>
-__device__ void store_statistics(const RowState<A>& row, bool is_written, bool sees, bool squared_relu, i64 at, Tile<A>& scratch,
-                                 const Statistics<A>& to) {
+__device__ void store_statistics(const RowState<A>& row, bool is_written, bool sees, bool squared_relu, i64 at,
+                                 Tile<A>& scratch, const Statistics<A>& to) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   __syncthreads();
   scratch[r][c] = row.lane_logit;
@@ -83,7 +84,8 @@ __device__ void store_statistics(const RowState<A>& row, bool is_written, bool s
 
 // A block for each (row b, head, tile of queries, slice of head columns).
 template <class T>
-__global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const T* v, T* out, Statistics<Compute<T>> statistics) {
+__global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const T* v, T* out,
+                                 Statistics<Compute<T>> statistics) {
   using A = Compute<T>;
   __shared__ Tile<A> left, right, weights;
   i64 block = blockIdx.x;
@@ -93,7 +95,8 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
   const i64 first = query_tile * tile, t = first + r, last = first + tile < s.length ? first + tile : s.length;
   const i64 seen = t < s.length ? s.visible(b, t) : 0, most = s.visible(b, last - 1);
   const Band<T> queries = band(q, s.q, b, first, head, s.length);
-  const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.softcap), over_keys = 1 / std::sqrt(static_cast<A>(s.keys));
+  const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.softcap),
+          over_keys = 1 / std::sqrt(static_cast<A>(s.keys));
   RowState<A> row;
   A sums[slice_tiles * own] = {}, z[own];
   for (i64 key = 0; key < most; key += tile) {
@@ -115,7 +118,8 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
   const bool is_real = t < s.length;
   const A over = s.squared_relu || row.sum == 0 ? A{1} : row.sum;
   if (is_real) store_slice(sums, over, out + b * s.out[0] + t * s.out[1] + head * s.out[2], part * slice, s.d);
-  store_statistics(row, is_real && part == 0, seen > 0, s.squared_relu, (b * s.heads + head) * s.length + t, weights, statistics);
+  store_statistics(row, is_real && part == 0, seen > 0, s.squared_relu, (b * s.heads + head) * s.length + t, weights,
+                   statistics);
 }
 
 }  // namespace
@@ -125,7 +129,8 @@ void CudaBackend::attention(const kernels::Attention& a) {
   visit_floating(a.q.dtype, [&](auto zero) {
     using T = decltype(zero);
     using A = Compute<T>;
-    const Statistics<A> statistics{static_cast<A*>(a.log_sum_exp), static_cast<A*>(a.max_logit), static_cast<A*>(a.entropy)};
+    const Statistics<A> statistics{static_cast<A*>(a.log_sum_exp), static_cast<A*>(a.max_logit),
+                                   static_cast<A*>(a.entropy)};
     launch(stream(), s.batch * s.heads * s.query_tiles * s.slices, tile_threads, attention_kernel<T>, s,
            static_cast<const T*>(a.q.data), static_cast<const T*>(a.k.data), static_cast<const T*>(a.v.data),
            static_cast<T*>(a.out.data), statistics);

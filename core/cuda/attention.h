@@ -1,4 +1,4 @@
-// Tiles of attention, shared by the forward and the backward pass. A block of 256 threads works on 32 rows against tiles of
+// Tiles of attention, forward and backward. A block of 256 threads works on 32 rows against tiles of
 // 32 columns; thread (r, c) owns the columns c, c + 8, ... of row r. Every sum runs in order over fixed tiles from the
 // first key (or query), so a row's bits do not depend on what lies beside or behind it.
 #pragma once
@@ -9,8 +9,8 @@
 namespace plumb::cuda {
 
 inline constexpr int tile = 32, tile_lanes = 8, tile_threads = tile * tile_lanes;
-inline constexpr int own = tile / tile_lanes;           // columns of a tile that a thread owns
-inline constexpr int slice_tiles = 4;                   // tiles of head columns that a block writes; wider heads take more blocks
+inline constexpr int own = tile / tile_lanes;  // columns of a tile that a thread owns
+inline constexpr int slice_tiles = 4;  // tiles of head columns that a block writes; wider heads take more blocks
 inline constexpr i64 slice = slice_tiles * tile;
 
 template <class A>
@@ -34,8 +34,8 @@ struct AttentionShape {
 };
 
 inline AttentionShape shape_of(const kernels::Attention& a) {
-  AttentionShape s{a.q.shape[0], a.q.shape[1], a.k.shape[1], a.q.shape[2], a.k.shape[2], a.q.shape[3], {}, {}, {}, {},
-                   a.scale,      a.softcap,    a.causal,     a.squared_relu, a.kv_length, 0, 0, 0};
+  AttentionShape s{a.q.shape[0], a.q.shape[1], a.k.shape[1], a.q.shape[2], a.k.shape[2],   a.q.shape[3], {}, {}, {},
+                   {},           a.scale,      a.softcap,    a.causal,     a.squared_relu, a.kv_length,  0,  0,  0};
   for (int i = 0; i < 4; ++i) {
     s.q[i] = a.q.strides[i];
     s.k[i] = a.k.strides[i];
@@ -71,7 +71,8 @@ __device__ inline void load_tile(const Band<T>& x, i64 column, i64 d, Tile<A>& t
 
 // sums[j] = (row r of x) . (row c + 8 j of y).
 template <class A, class T>
-__device__ inline void tile_products(const Band<T>& x, const Band<T>& y, i64 d, Tile<A>& left, Tile<A>& right, A (&sums)[own]) {
+__device__ inline void tile_products(const Band<T>& x, const Band<T>& y, i64 d, Tile<A>& left, Tile<A>& right,
+                                     A (&sums)[own]) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   for (int j = 0; j < own; ++j) sums[j] = 0;
   for (i64 column = 0; column < d; column += tile) {

@@ -56,9 +56,11 @@ __global__ void query_grad_kernel(AttentionShape s, Gradient<T> g) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   const i64 first = query_tile * tile, t = first + r, last = first + tile < s.length ? first + tile : s.length;
   const bool is_real = t < s.length;
-  const i64 seen = is_real ? s.visible(b, t) : 0, most = s.visible(b, last - 1), row = (b * s.heads + head) * s.length + t;
+  const i64 seen = is_real ? s.visible(b, t) : 0, most = s.visible(b, last - 1),
+            row = (b * s.heads + head) * s.length + t;
   const A log_sum_exp = is_real && !s.squared_relu ? g.log_sum_exp[row] : A{0}, along = is_real ? g.along[row] : A{0};
-  const Band<T> queries = band(g.q, s.q, b, first, head, s.length), dout = band(g.dout, g.dout_stride, b, first, head, s.length);
+  const Band<T> queries = band(g.q, s.q, b, first, head, s.length),
+                dout = band(g.dout, g.dout_stride, b, first, head, s.length);
   A sums[slice_tiles * own] = {}, products[own], dweights[own];
   for (i64 key = 0; key < most; key += tile) {
     const Band<T> keys = band(g.k, s.k, b, key, kv_head, most);
@@ -96,7 +98,8 @@ __global__ void key_grad_kernel(AttentionShape s, Gradient<T> g) {
   A dk[slice_tiles * own] = {}, dv[slice_tiles * own] = {}, products[own], dweights[own];
   for (i64 head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (i64 query = tile_from / tile * tile; query < s.length; query += tile) {
-      const Band<T> queries = band(g.q, s.q, b, query, head, s.length), dout = band(g.dout, g.dout_stride, b, query, head, s.length);
+      const Band<T> queries = band(g.q, s.q, b, query, head, s.length),
+                    dout = band(g.dout, g.dout_stride, b, query, head, s.length);
       tile_products(keys, queries, s.d, left, right, products);
       tile_products(values, dout, s.d, left, right, dweights);
       const int begin = within_tile(own_from, query), end = within_tile(s.length, query);
@@ -104,7 +107,8 @@ __global__ void key_grad_kernel(AttentionShape s, Gradient<T> g) {
         const int i = c + tile_lanes * j;
         const i64 row = (b * s.heads + head) * s.length + query + i;
         Weight<A> w{};
-        if (i >= begin && i < end) w = weight_of(s, products[j], dweights[j], s.squared_relu ? A{0} : g.log_sum_exp[row], g.along[row]);
+        if (i >= begin && i < end)
+          w = weight_of(s, products[j], dweights[j], s.squared_relu ? A{0} : g.log_sum_exp[row], g.along[row]);
         weights[r][i] = w.weight;
         dlogits[r][i] = w.dlogit;
       }
@@ -130,7 +134,10 @@ Gradient<T> gradient_of(const kernels::AttentionGrad& a, void* along) {
                 static_cast<T*>(a.dq.data),
                 static_cast<T*>(a.dk.data),
                 static_cast<T*>(a.dv.data),
-                {}, {}, {}, {}};
+                {},
+                {},
+                {},
+                {}};
   for (int i = 0; i < 4; ++i) {
     g.dout_stride[i] = a.dout.strides[i];
     g.dq_stride[i] = a.dq.strides[i];

@@ -1,7 +1,7 @@
 // The CUDA implementation of core/backend.h: cuBLAS for products, own kernels for the rest, one stream, no atomics on
 // floats. Methods live in the file named after their section of that page.
 //
-// The same call gives the same bits on the same device. cuBLAS chooses its kernels by shape, so on the GPU, unlike on the
+// The same call gives the same bits on the same device. cuBLAS chooses its kernels by shape, so here, unlike on the
 // CPU, the bits of a product may depend on how many rows it has.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace plumb::cuda {
 
-// Device memory for the length of a call, from the driver's pool in order of the stream: a later kernel may reuse it at once.
+// Device memory for the length of a call, from the driver's pool; the stream's next kernel may reuse it at once.
 class Scratch {
  public:
   Scratch() = default;
@@ -108,7 +108,8 @@ class CudaBackend final : public Backend {
   // convolution.cu, random.cu, optimiser.cu
   void im2col(const Raw& x, const Raw& cols, int kernel, int stride, int padding) override;
   void col2im(const Raw& cols, const Raw& x, int kernel, int stride, int padding) override;
-  void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b, const Raw& out) override;
+  void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b,
+              const Raw& out) override;
   void adam(const kernels::Adam& a, const kernels::AdamSlice* slices, int count) override;
 
  private:

@@ -1,9 +1,9 @@
 // Opening a device: stream, cuBLAS and its workspace; and the one function this shared object exports.
-#include "core/cuda/backend.h"
-
 #include <cstdio>
 #include <exception>
 #include <memory>
+
+#include "core/cuda/backend.h"
 
 namespace plumb::cuda {
 namespace {
@@ -64,7 +64,8 @@ std::string CudaBackend::describe() const {
 }  // namespace plumb::cuda
 
 // The backend of a device, for the life of the process; or null, and the reason in `why` (n bytes).
-extern "C" __attribute__((visibility("default"))) plumb::Backend* plumb_cuda_backend(int index, char* why, std::size_t n) {
+extern "C" __attribute__((visibility("default"))) plumb::Backend* plumb_cuda_backend(int index, char* why,
+                                                                                     std::size_t n) {
   try {
     return new plumb::cuda::CudaBackend(index);
   } catch (const std::exception& e) {

@@ -1,4 +1,4 @@
-// Columns of an image and back. Each pixel of col2im is one thread that adds its columns in order of the kernel's places.
+// Columns of an image and back. Each pixel of col2im is one thread that adds its columns in order of the taps.
 #include "core/cuda/backend.h"
 
 namespace plumb::cuda {

@@ -1,4 +1,4 @@
-// Elementwise operators. One kernel for each dtype chooses the operator inside: the branch is the same for every thread,
+// Elementwise operators. One kernel for each dtype chooses the operator inside: the branch is the same for all threads,
 // memory sets the speed, and a build stays short.
 #include "core/cuda/backend.h"
 #include "core/cuda/functions.h"
@@ -87,7 +87,9 @@ __device__ bool holds(Binary op, T a, T b) {
   }
 }
 bool is_predicate(Binary op) { return op >= Binary::equal && op <= Binary::logical_or; }
-bool is_exact(Binary op) { return op <= Binary::mul || op == Binary::maximum || op == Binary::minimum || is_predicate(op); }
+bool is_exact(Binary op) {
+  return op <= Binary::mul || op == Binary::maximum || op == Binary::minimum || is_predicate(op);
+}
 bool is_exact(Unary op) {
   return op <= Unary::sign || op == Unary::square || op == Unary::relu || op == Unary::logical_not;
 }
@@ -140,8 +142,10 @@ __global__ void predicate_kernel(Binary op, Layout<3> l, Operands<T> in, std::ui
 
 template <class T>
 void run_binary(cudaStream_t stream, Binary op, const Layout<3>& l, const Operands<T>& in, const Raw& out) {
-  if (std::is_integral_v<T> && !is_exact(op)) fail("binary", "operator {} is not defined for {}", int(op), name_of(dtype_of<T>));
-  if (is_predicate(op)) launch_over(stream, l.count, predicate_kernel<T>, op, l, in, static_cast<std::uint8_t*>(out.data));
+  if (std::is_integral_v<T> && !is_exact(op))
+    fail("binary", "operator {} is not defined for {}", int(op), name_of(dtype_of<T>));
+  if (is_predicate(op))
+    launch_over(stream, l.count, predicate_kernel<T>, op, l, in, static_cast<std::uint8_t*>(out.data));
   else launch_over(stream, l.count, binary_kernel<T>, op, l, in, static_cast<T*>(out.data));
 }
 
@@ -156,7 +160,8 @@ void CudaBackend::unary(Unary op, const Raw& x, const Raw& out) {
       launch_over(stream(), l.count, unary_predicate_kernel<T>, op, l, from, static_cast<std::uint8_t*>(out.data));
       return;
     }
-    if (std::is_integral_v<T> && !is_exact(op)) fail("unary", "operator {} is not defined for {}", int(op), name_of(x.dtype));
+    if (std::is_integral_v<T> && !is_exact(op))
+      fail("unary", "operator {} is not defined for {}", int(op), name_of(x.dtype));
     launch_over(stream(), l.count, unary_kernel<T>, op, l, from, static_cast<T*>(out.data));
   });
 }
@@ -174,7 +179,8 @@ void CudaBackend::scalar(Binary op, const Raw& x, double s, bool scalar_first, c
   visit_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto* p = static_cast<const T*>(x.data);
-    run_binary<T>(stream(), op, l, {scalar_first ? nullptr : p, scalar_first ? p : nullptr, static_cast<Compute<T>>(s)}, out);
+    run_binary<T>(stream(), op, l, {scalar_first ? nullptr : p, scalar_first ? p : nullptr, static_cast<Compute<T>>(s)},
+                  out);
   });
 }
 

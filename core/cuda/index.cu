@@ -110,7 +110,8 @@ void CudaBackend::add_to_rows(const Raw& index, const Raw& x, const Raw& table) 
   }
   const i64 count = a.runs * a.n;
   if (count * a.d == 0) return;
-  const Scratch target = scratch(count * i64{sizeof(i64)}, "add_to_rows"), order = scratch(count * i64{sizeof(i64)}, "add_to_rows");
+  const Scratch target = scratch(count * i64{sizeof(i64)}, "add_to_rows"),
+                order = scratch(count * i64{sizeof(i64)}, "add_to_rows");
   copy(index, contiguous(target.as(), DType::i64, index.shape));
   sort_rows(stream(), target.as(), DType::i64, a.runs, a.n, false, order.as<i64>());
   visit_floating(x.dtype, [&](auto zero) {
@@ -124,7 +125,8 @@ bool CudaBackend::index_in_range(const Raw& index, std::int64_t low, std::int64_
   const Scratch found = scratch(sizeof(int), "index_in_range");
   check(cudaMemsetAsync(found.as(), 0, sizeof(int), stream()), "cudaMemsetAsync");
   const auto l = layout_of<1>(index.shape, {&index.strides});
-  launch_over(stream(), l.count, out_of_range_kernel, l, static_cast<const i64*>(index.data), low, high, found.as<int>());
+  launch_over(stream(), l.count, out_of_range_kernel, l, static_cast<const i64*>(index.data), low, high,
+              found.as<int>());
   int any = 0;
   to_host(&any, found.as(), sizeof any);
   return any == 0;

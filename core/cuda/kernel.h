@@ -9,14 +9,25 @@
 namespace plumb::cuda {
 
 // The type a dtype is computed in.
-template <class T> struct ComputeOf { using type = T; };
-template <> struct ComputeOf<Bf16> { using type = float; };
-template <class T> using Compute = typename ComputeOf<T>::type;
+template <class T>
+struct ComputeOf {
+  using type = T;
+};
+template <>
+struct ComputeOf<Bf16> {
+  using type = float;
+};
+template <class T>
+using Compute = typename ComputeOf<T>::type;
 // The type a dtype is summed in.
-template <class T> using Sum = std::conditional_t<std::is_integral_v<T>, i64, Compute<T>>;
+template <class T>
+using Sum = std::conditional_t<std::is_integral_v<T>, i64, Compute<T>>;
 
 __device__ inline float widen(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
-template <class T> __device__ inline T widen(T x) { return x; }
+template <class T>
+__device__ inline T widen(T x) {
+  return x;
+}
 
 // Conversion as Bf16(float) does it: to nearest, ties to even; NaN stays NaN.
 template <class T, class S>
@@ -77,7 +88,8 @@ __device__ inline Offsets<N> offsets_of(const Layout<N>& l, i64 i) {
   for (int n = 0; n < N; ++n) o.at[n] = 0;
   const bool is_small = l.count <= 0x7fffffff;
   for (int d = l.dims - 1; d >= 0; --d) {
-    const i64 rest = is_small ? static_cast<i64>(static_cast<unsigned>(i) / static_cast<unsigned>(l.size[d])) : i / l.size[d];
+    const i64 rest =
+        is_small ? static_cast<i64>(static_cast<unsigned>(i) / static_cast<unsigned>(l.size[d])) : i / l.size[d];
     const i64 at = i - rest * l.size[d];
     for (int n = 0; n < N; ++n) o.at[n] += at * l.stride[n][d];
     i = rest;
@@ -101,13 +113,22 @@ __device__ inline T block_tree(T value, T* shared, F f) {
   return result;
 }
 struct Add {
-  template <class T> __device__ T operator()(T a, T b) const { return a + b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 struct Larger {  // NaN wins
-  template <class T> __device__ T operator()(T a, T b) const { return a != a || a > b ? a : b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a != a || a > b ? a : b;
+  }
 };
 struct Smaller {
-  template <class T> __device__ T operator()(T a, T b) const { return a != a || a < b ? a : b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a != a || a < b ? a : b;
+  }
 };
 
 // Threads of a block that works on one row of n: a function of n, so that a row's bits do not depend on its neighbours.

@@ -24,7 +24,8 @@ constexpr i64 blocks_for(i64 n) {
   const i64 wanted = (n + block_threads - 1) / block_threads;
   return wanted < most_blocks ? wanted : most_blocks;
 }
-static_assert(blocks_for(0) == 0 && blocks_for(1) == 1 && blocks_for(257) == 2 && blocks_for(i64{1} << 40) == most_blocks);
+static_assert(blocks_for(0) == 0 && blocks_for(1) == 1 && blocks_for(257) == 2 &&
+              blocks_for(i64{1} << 40) == most_blocks);
 
 #ifdef __CUDACC__
 template <class... P, class... A>

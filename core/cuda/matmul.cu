@@ -1,6 +1,6 @@
 // Products by cuBLAS, f32 and f64 in their own precision (no TF32), bf16 with f32 sums.
 //
-// cuBLAS is column-major. A row-major matrix is its own transpose to it, and C = A B is C^T = B^T A^T: so we hand over B
+// cuBLAS is column-major. A row-major matrix is its transpose to it, and C = A B is C^T = B^T A^T: so we hand over B
 // first, then A, with M and N exchanged, and nothing moves. What cuBLAS calls transposed is then an operand whose
 // *columns* are contiguous for us.
 #include "core/cuda/backend.h"
@@ -61,15 +61,15 @@ void call_cublas(cublasHandle_t handle, const Call& p) {
   const void* pb = at(p.b, p.k_begin * p.b.strides[last - 1]);
   const bool is_double = p.c.dtype == DType::f64;
   // Sums of bf16 products stay in f32 (the tensor cores do); f32 products are pedantic: no TF32, no splitting tricks.
-  const auto compute = is_double               ? CUBLAS_COMPUTE_64F_PEDANTIC
+  const auto compute = is_double                 ? CUBLAS_COMPUTE_64F_PEDANTIC
                        : p.a.dtype == DType::f32 ? CUBLAS_COMPUTE_32F_PEDANTIC
                                                  : CUBLAS_COMPUTE_32F;
   const float alpha32 = static_cast<float>(p.alpha), beta32 = static_cast<float>(p.beta);
   const void* alpha = is_double ? static_cast<const void*>(&p.alpha) : &alpha32;
   const void* beta = is_double ? static_cast<const void*>(&p.beta) : &beta32;
-  blas(cublasGemmStridedBatchedEx_64(handle, b.op, a.op, n, m, k, alpha, pb, type_of(p.b.dtype), b.leading, p.step_b, pa,
-                                     type_of(p.a.dtype), a.leading, p.step_a, beta, p.c.data, type_of(p.c.dtype), c.leading,
-                                     p.step_c, p.count, compute, CUBLAS_GEMM_DEFAULT));
+  blas(cublasGemmStridedBatchedEx_64(handle, b.op, a.op, n, m, k, alpha, pb, type_of(p.b.dtype), b.leading, p.step_b,
+                                     pa, type_of(p.a.dtype), a.leading, p.step_a, beta, p.c.data, type_of(p.c.dtype),
+                                     c.leading, p.step_c, p.count, compute, CUBLAS_GEMM_DEFAULT));
 }
 
 // All products of a batch; the innermost (merged) batch dimension is one call, the others are loops. Slices of K are

@@ -1,8 +1,8 @@
 // LayerNorm and RMSNorm: a block for each row; the gradients of gain and bias example by example, then a left fold.
+#include <cmath>
+
 #include "core/cuda/backend.h"
 #include "core/cuda/fold.h"
-
-#include <cmath>
 
 namespace plumb::cuda {
 namespace {
@@ -95,7 +95,8 @@ __global__ void norm_grad_kernel(NormRows<T> s, const T* dy, T* dx) {
 
 // Sums over the rows of one example, in order: item (run, example, column).
 template <class T>
-__global__ void parameter_grad_kernel(NormRows<T> s, i64 count, i64 rows, const T* dy, Compute<T>* dgain, Compute<T>* dbias) {
+__global__ void parameter_grad_kernel(NormRows<T> s, i64 count, i64 rows, const T* dy, Compute<T>* dgain,
+                                      Compute<T>* dbias) {
   using A = Compute<T>;
   for (i64 i = first_item(); i < count; i += all_threads()) {
     const i64 first = i / s.n * rows, column = i % s.n;
@@ -133,14 +134,14 @@ void CudaBackend::norm_grad(const kernels::NormGrad& g) {
     if (g.dgain || g.dbias) {
       const Scratch gain = scratch(g.dgain ? count * i64{sizeof(A)} : 0, "norm_grad");
       const Scratch bias = scratch(g.dbias ? count * i64{sizeof(A)} : 0, "norm_grad");
-      launch_over(stream(), count, parameter_grad_kernel<T>, rows, count, f.rows.rows, dy, g.dgain ? gain.as<A>() : nullptr,
-                  g.dbias ? bias.as<A>() : nullptr);
+      launch_over(stream(), count, parameter_grad_kernel<T>, rows, count, f.rows.rows, dy,
+                  g.dgain ? gain.as<A>() : nullptr, g.dbias ? bias.as<A>() : nullptr);
       if (g.dgain) fold_examples(stream(), f.rows.runs, f.rows.examples, f.n, gain.as<A>(), g.dgain, dtype_of<A>);
       if (g.dbias) fold_examples(stream(), f.rows.runs, f.rows.examples, f.n, bias.as<A>(), g.dbias, dtype_of<A>);
     }
     if (g.dx) {
-      launch(stream(), rows.rows < most_blocks ? rows.rows : most_blocks, row_threads(f.n), norm_grad_kernel<T>, rows, dy,
-             static_cast<T*>(g.dx));
+      launch(stream(), rows.rows < most_blocks ? rows.rows : most_blocks, row_threads(f.n), norm_grad_kernel<T>, rows,
+             dy, static_cast<T*>(g.dx));
     }
   });
 }

@@ -1,7 +1,7 @@
 // One Adam step over slices of the parameter arena.
-#include "core/cuda/backend.h"
-
 #include <cmath>
+
+#include "core/cuda/backend.h"
 
 namespace plumb::cuda {
 namespace {

@@ -1,8 +1,8 @@
-// Reductions. A sum over n values is cut into chunks of `chunk`; in a chunk 32 lanes each add every 32nd value in order,
+// Reductions. A sum over n values is cut into chunks of `chunk`; in each, 32 lanes add every 32nd value in order,
 // and the lanes are added by halving; partial results are reduced the same way. So the tree depends on n alone.
-#include "core/cuda/backend.h"
-
 #include <limits>
+
+#include "core/cuda/backend.h"
 
 namespace plumb::cuda {
 namespace {
@@ -11,7 +11,10 @@ constexpr int lanes = 32, outputs_a_block = 8;  // 8 outputs, each on the 32 lan
 constexpr i64 chunk = 4096;
 
 struct Value {  // what is reduced, of a value x
-  template <class A> __device__ A operator()(A x) const { return x; }
+  template <class A>
+  __device__ A operator()(A x) const {
+    return x;
+  }
 };
 struct Square {
   __device__ double operator()(double x) const { return x * x; }
@@ -43,7 +46,8 @@ __global__ void reduce_kernel(Plan p, const T* x, O* out, bool strided, A zero, 
   const bool is_real = item < p.kept.count * p.chunks;
   const i64 row = is_real ? item / p.chunks : 0, part = is_real ? item % p.chunks : 0;
   const auto base = offsets_of(p.kept, row);
-  const i64 begin = part * chunk, end = is_real ? (begin + chunk < p.reduced.count ? begin + chunk : p.reduced.count) : begin;
+  const i64 begin = part * chunk,
+            end = is_real ? (begin + chunk < p.reduced.count ? begin + chunk : p.reduced.count) : begin;
   i64 i = begin + threadIdx.x % lanes;
   A sum = zero;
   if (i < end) {

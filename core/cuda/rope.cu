@@ -1,7 +1,7 @@
 // Rotary position embedding. Angles are computed in double, once for each position and pair, then used for all heads.
-#include "core/cuda/backend.h"
-
 #include <cmath>
+
+#include "core/cuda/backend.h"
 
 namespace plumb::cuda {
 namespace {
@@ -24,7 +24,8 @@ __global__ void rope_kernel(RopeShape s, const i64* start, const T* x, T* out) {
     T* to = out + b * s.out_stride[0] + t * s.out_stride[1];
     if (item >= s.half) {
       const i64 column = item + s.half;
-      for (i64 h = 0; h < s.heads; ++h) to[h * s.out_stride[2] + column * s.out_stride[3]] = from[h * s.x_stride[2] + column * s.x_stride[3]];
+      for (i64 h = 0; h < s.heads; ++h)
+        to[h * s.out_stride[2] + column * s.out_stride[3]] = from[h * s.x_stride[2] + column * s.x_stride[3]];
       continue;
     }
     const double speed = std::exp(-(static_cast<double>(item) / static_cast<double>(s.half)) * s.log_base);
@@ -43,15 +44,16 @@ __global__ void rope_kernel(RopeShape s, const i64* start, const T* x, T* out) {
 }  // namespace
 
 void CudaBackend::rope(const kernels::Rope& r) {
-  RopeShape s{r.x.shape[0], r.x.shape[1], r.x.shape[2], r.x.shape[3], r.rotary / 2, {}, {}, std::log(r.base), r.inverse};
+  RopeShape s{r.x.shape[0], r.x.shape[1], r.x.shape[2],     r.x.shape[3], r.rotary / 2,
+              {},           {},           std::log(r.base), r.inverse};
   for (int d = 0; d < 4; ++d) {
     s.x_stride[d] = r.x.strides[d];
     s.out_stride[d] = r.out.strides[d];
   }
   visit_floating(r.x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch_over(stream(), s.batch * s.length * (s.d - s.half), rope_kernel<T>, s, r.start, static_cast<const T*>(r.x.data),
-                static_cast<T*>(r.out.data));
+    launch_over(stream(), s.batch * s.length * (s.d - s.half), rope_kernel<T>, s, r.start,
+                static_cast<const T*>(r.x.data), static_cast<T*>(r.out.data));
   });
 }
 

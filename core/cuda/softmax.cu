@@ -1,8 +1,8 @@
 // Softmax and log-softmax over the last axis: a block for each row, trees by the row's length.
+#include <limits>
+
 #include "core/cuda/backend.h"
 #include "core/cuda/functions.h"
-
-#include <limits>
 
 namespace plumb::cuda {
 namespace {
@@ -82,8 +82,8 @@ void CudaBackend::softmax_grad(const Raw& y, const Raw& g, bool log, const Raw& 
   if (rows.n == 0) return;
   visit_floating(y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    launch(stream(), rows.blocks(), row_threads(rows.n), softmax_grad_kernel<T>, rows, log, static_cast<const T*>(y.data),
-           static_cast<const T*>(g.data), static_cast<T*>(dx.data));
+    launch(stream(), rows.blocks(), row_threads(rows.n), softmax_grad_kernel<T>, rows, log,
+           static_cast<const T*>(y.data), static_cast<const T*>(g.data), static_cast<T*>(dx.data));
   });
 }
 

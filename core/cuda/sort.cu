@@ -48,7 +48,8 @@ void sort_rows(cudaStream_t stream, const void* keys, DType dtype, i64 rows, i64
   const Scratch other(count * i64{sizeof(i64)}, stream, "argsort");
   int passes = 0;
   for (i64 run = 1; run < n; run *= 2) ++passes;
-  i64 *from = passes % 2 ? other.as<i64>() : order, *to = passes % 2 ? order : other.as<i64>();  // the last pass ends in `order`
+  i64 *from = passes % 2 ? other.as<i64>() : order,
+      *to = passes % 2 ? order : other.as<i64>();  // the last pass ends in `order`
   launch_over(stream, count, identity_kernel, count, n, from);
   visit_dtype(dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -62,7 +63,8 @@ void sort_rows(cudaStream_t stream, const void* keys, DType dtype, i64 rows, i64
 void CudaBackend::argsort(const Raw& x, bool descending, const Raw& out) {
   const i64 count = numel(x.shape), n = x.shape.empty() ? 1 : x.shape.back();
   if (count == 0) return;
-  const Scratch keys = scratch(count * i64(size_of(x.dtype)), "argsort"), order = scratch(count * i64{sizeof(i64)}, "argsort");
+  const Scratch keys = scratch(count * i64(size_of(x.dtype)), "argsort"),
+                order = scratch(count * i64{sizeof(i64)}, "argsort");
   copy(x, contiguous(keys.as(), x.dtype, x.shape));
   sort_rows(stream(), keys.as(), x.dtype, count / n, n, descending, order.as<i64>());
   copy(contiguous(order.as(), DType::i64, x.shape), out);

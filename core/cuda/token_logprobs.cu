@@ -1,10 +1,10 @@
-// Log-probabilities of labels, and their gradient, by chunks of rows: a product into scratch, then a block for each row. No
+// Log-probabilities of labels, and their gradient, by chunks of rows: a product into scratch, a block for each row. No
 // more than a chunk of the [N, V] matrix is ever in memory.
+#include <limits>
+
 #include "core/cuda/backend.h"
 #include "core/cuda/fold.h"
 #include "core/cuda/functions.h"
-
-#include <limits>
 
 namespace plumb::cuda {
 namespace {
@@ -126,7 +126,8 @@ template <class F>
 void each_chunk(const kernels::TokenLogprobs& t, i64 step, F&& f) {
   const i64 rows = t.rows.examples * t.rows.rows;
   for (i64 run = 0; run < t.rows.runs; ++run) {
-    for (i64 first = 0; first < rows; first += step) f(run, run * rows + first, first + step < rows ? step : rows - first, first);
+    for (i64 first = 0; first < rows; first += step)
+      f(run, run * rows + first, first + step < rows ? step : rows - first, first);
   }
 }
 
@@ -155,7 +156,8 @@ void CudaBackend::token_logprobs_grad(const kernels::TokenLogprobsGrad& g) {
   const Operands o = operands_of(*this, t);
   const i64 step = rows_a_chunk(t, o.sums, true), elements = step * t.vocab;
   const Scratch memory = scratch(elements * i64(size_of(o.sums)), "token_logprobs_grad");
-  const Scratch narrow_memory = scratch(o.x.dtype == o.sums ? 0 : elements * i64(size_of(o.x.dtype)), "token_logprobs_grad");
+  const Scratch narrow_memory =
+      scratch(o.x.dtype == o.sums ? 0 : elements * i64(size_of(o.x.dtype)), "token_logprobs_grad");
   each_chunk(t, step, [&](i64 run, i64 row, i64 rows, i64 first) {
     const Raw grads = contiguous(memory.as(), o.sums, {rows, t.vocab}), x = slice_of(run_of(o.x, run), 0, first, rows);
     product({{x, transposed(run_of(o.w, run)), grads}});

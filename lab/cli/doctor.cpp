@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/build_info.h"
-#include "core/cpu/gemm.h"
+#include "core/cpu/gemm.h"  // check: allow devices, the peak of this very CPU is what it measures
 #include "core/cpu/isa.h"
 #include "core/parallel.h"
 #include "core/storage.h"

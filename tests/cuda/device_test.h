@@ -22,10 +22,16 @@ using Values = std::vector<double>;
 // A tensor on a device, filled from doubles. `strides` describe the window; memory covers what they reach.
 class Array {
  public:
-  Array(Backend& device, DType dtype, const Shape& shape, const Values& values) : Array(device, dtype, shape, row_major(shape), values) {}
+  Array(Backend& device, DType dtype, const Shape& shape, const Values& values)
+      : Array(device, dtype, shape, row_major(shape), values) {}
   // values: what lies in memory, in order of address.
   Array(Backend& device, DType dtype, const Shape& shape, const Strides& strides, const Values& memory)
-      : device_(device), dtype_(dtype), shape_(shape), strides_(strides), count_(memory.size()), bytes_((memory.size() + 1) * size_of(dtype)) {
+      : device_(device),
+        dtype_(dtype),
+        shape_(shape),
+        strides_(strides),
+        count_(memory.size()),
+        bytes_((memory.size() + 1) * size_of(dtype)) {
     std::vector<std::byte> host(bytes_);
     visit_dtype(dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -91,7 +97,8 @@ inline Values normals(std::int64_t n, unsigned seed, double scale = 1) {
 inline Values integers(std::int64_t n, unsigned seed, std::int64_t low, std::int64_t high) {  // low <= x < high
   std::mt19937_64 generator(seed);
   Values v(static_cast<std::size_t>(n));
-  for (auto& x : v) x = static_cast<double>(low + static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(high - low)));
+  for (auto& x : v)
+    x = static_cast<double>(low + static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(high - low)));
   return v;
 }
 inline Values zeros(std::int64_t n) { return Values(static_cast<std::size_t>(n)); }
@@ -102,18 +109,29 @@ inline void expect_close(const Values& got, const Values& want, double tolerance
   for (std::size_t i = 0; i < got.size(); ++i) {
     if (std::isnan(want[i]) && std::isnan(got[i])) continue;
     if (got[i] == want[i]) continue;
-    ASSERT_LE(std::abs(got[i] - want[i]), tolerance * (1 + std::abs(want[i]))) << what << ", element " << i << ": " << got[i] << " for " << want[i];
+    ASSERT_LE(std::abs(got[i] - want[i]), tolerance * (1 + std::abs(want[i])))
+        << what << ", element " << i << ": " << got[i] << " for " << want[i];
   }
 }
 
 inline double tolerance_of(DType t) { return t == DType::f64 ? 1e-12 : t == DType::f32 ? 2e-6 : 8e-3; }
 inline constexpr DType floats[] = {DType::f64, DType::f32, DType::bf16};
 inline double rounded(double x, DType t) {  // to the dtype
-  return t == DType::f64 ? x : t == DType::f32 ? static_cast<float>(x) : static_cast<float>(Bf16(static_cast<float>(x)));
+  return t == DType::f64   ? x
+         : t == DType::f32 ? static_cast<float>(x)
+                           : static_cast<float>(Bf16(static_cast<float>(x)));
 }
 inline Values rounded(Values v, DType t) {
   for (auto& x : v) x = rounded(x, t);
   return v;
+}
+
+// The same call twice: the same bits.
+inline void expect_same_bits(const std::function<void()>& call, const std::vector<const Array*>& outputs) {
+  std::vector<Values> first;
+  for (const Array* out : outputs) first.push_back(out->values());
+  call();
+  for (std::size_t k = 0; k < outputs.size(); ++k) EXPECT_EQ(outputs[k]->values(), first[k]);
 }
 
 class OnDevices : public ::testing::Test {

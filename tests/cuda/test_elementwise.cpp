@@ -106,7 +106,8 @@ TEST_F(Elementwise, BinaryOperatorsAgreeWithTheLibraryThroughAnyStrides) {
         const auto op = static_cast<Binary>(i);
         const double tolerance = std::max(tolerance_of(t), op >= Binary::gelu_grad ? 1e-9 : 0);
         Values x = rounded(normals(60, 4), t), y = rounded(normals(5, 5), t);
-        if (op == Binary::pow) for (auto& v : x) v = std::abs(v);
+        if (op == Binary::pow)
+          for (auto& v : x) v = std::abs(v);
         const Array a(d, t, {3, 4, 5}, {5, 15, 1}, x), b(d, t, {3, 4, 5}, {0, 0, 1}, y);  // permuted; broadcast
         const Array out(d, is_predicate(op) ? DType::u8 : t, {3, 4, 5}, zeros(60));
         d.binary(op, a.raw(), b.raw(), out.raw());
@@ -174,7 +175,8 @@ TEST_F(Elementwise, SelectTakesEitherSide) {
 
 TEST_F(Elementwise, IntegersAreExact) {
   each([](Backend& d) {
-    const Array a(d, DType::i64, {4}, {-3, 0, 7, 1}), b(d, DType::i64, {4}, {2, 5, -7, 1}), out(d, DType::i64, {4}, zeros(4));
+    const Array a(d, DType::i64, {4}, {-3, 0, 7, 1}), b(d, DType::i64, {4}, {2, 5, -7, 1}),
+        out(d, DType::i64, {4}, zeros(4));
     d.binary(Binary::mul, a.raw(), b.raw(), out.raw());
     EXPECT_EQ(out.values(), (Values{-6, 0, -49, 1}));
     d.unary(Unary::abs, a.raw(), out.raw());

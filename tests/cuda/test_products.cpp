@@ -16,7 +16,8 @@ Raw transposed(const Raw& x) {
 }
 
 // [batch, m, k] x [batch, k, n], row-major.
-Values multiply(const Values& a, const Values& b, std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k, Values c) {
+Values multiply(const Values& a, const Values& b, std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k,
+                Values c) {
   for (std::int64_t x = 0; x < batch; ++x)
     for (std::int64_t i = 0; i < m; ++i)
       for (std::int64_t j = 0; j < n; ++j)
@@ -26,7 +27,7 @@ Values multiply(const Values& a, const Values& b, std::int64_t batch, std::int64
   return c;
 }
 
-// How an [m, n] matrix lies in memory: by rows, by columns, with a pitch, with gaps both ways, or broadcast along a side.
+// How an [m, n] matrix lies in memory: by rows, by columns, pitched, with gaps both ways, or broadcast along a side.
 Strides lies(int layout, std::int64_t m, std::int64_t n) {
   switch (layout) {
     case 0: return {n, 1};
@@ -63,7 +64,8 @@ TEST_F(Products, BatchesMayBeBroadcastAndPermuted) {
   each([](Backend& d) {
     const std::int64_t m = 3, n = 4, k = 5;
     const Array a(d, DType::f32, {2, 3, m, k}, {k, 2 * k, 6 * k, 1}, normals(6 * m * k, 1));  // heads inside rows
-    const Array b(d, DType::f32, {2, 3, k, n}, {k * n, 0, n, 1}, normals(2 * k * n, 2)), c(d, DType::f32, {2, 3, m, n}, zeros(6 * m * n));
+    const Array b(d, DType::f32, {2, 3, k, n}, {k * n, 0, n, 1}, normals(2 * k * n, 2)),
+        c(d, DType::f32, {2, 3, m, n}, zeros(6 * m * n));
     d.matmul({a.raw(), b.raw(), c.raw(), false, 0});
     expect_close(c.values(), multiply(a.values(), b.values(), 6, m, n, k, zeros(6 * m * n)), 1e-6);
     const Array turned(d, DType::f32, {2, 3, n, m}, zeros(6 * m * n));
@@ -100,7 +102,8 @@ TEST_F(Products, EmptySumsAreZeroAndNarrowInputsAddInF32) {
     EXPECT_EQ(c.values(), (Values{1, 2, 3, 4}));
     d.matmul({a.raw(), b.raw(), c.raw(), false, 0});
     EXPECT_EQ(c.values(), zeros(4));
-    const Array x(d, DType::bf16, {3, 40}, rounded(normals(120, 1), DType::bf16)), y(d, DType::bf16, {40, 2}, rounded(normals(80, 2), DType::bf16));
+    const Array x(d, DType::bf16, {3, 40}, rounded(normals(120, 1), DType::bf16)),
+        y(d, DType::bf16, {40, 2}, rounded(normals(80, 2), DType::bf16));
     const Array sums(d, DType::f32, {3, 2}, zeros(6));
     d.matmul({x.raw(), y.raw(), sums.raw(), false, 0});
     expect_close(sums.values(), multiply(x.values(), y.values(), 1, 3, 2, 40, zeros(6)), 2e-6);

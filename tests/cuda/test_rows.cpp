@@ -23,10 +23,14 @@ TEST_F(RowKernels, SoftmaxAndItsGradient) {
       for (const std::int64_t n : {1, 7, 130, 1500})
         for (const bool log : {false, true}) {
           const Values x = rounded(normals(3 * n, 1), t), g = rounded(normals(3 * n, 2), t);
-          const Array a(d, t, {3, n}, {1, 3}, x), y(d, t, {3, n}, zeros(3 * n)), dy(d, t, {3, n}, g), dx(d, t, {3, n}, zeros(3 * n));
+          const Array a(d, t, {3, n}, {1, 3}, x), y(d, t, {3, n}, zeros(3 * n)), dy(d, t, {3, n}, g),
+              dx(d, t, {3, n}, zeros(3 * n));
           d.softmax(a.raw(), log, y.raw());
-          expect_close(y.values(), softmax(a.values(), static_cast<std::size_t>(n), log), tolerance_of(t), std::to_string(n));
+          expect_close(y.values(), softmax(a.values(), static_cast<std::size_t>(n), log), tolerance_of(t),
+                       std::to_string(n));
           d.softmax_grad(y.raw(), dy.raw(), log, dx.raw());
+          expect_same_bits([&] { d.softmax(a.raw(), log, y.raw()), d.softmax_grad(y.raw(), dy.raw(), log, dx.raw()); },
+                           {&y, &dx});
           const Values out = y.values();
           Values want = g;
           for (std::size_t r = 0; r < want.size(); r += static_cast<std::size_t>(n)) {
@@ -49,7 +53,8 @@ struct NormCase {
 struct NormResult {
   Values y, dx, dgain, dbias;
 };
-NormResult norm_reference(const NormCase& c, const Values& x, const Values& gain, const Values& bias, const Values& dy) {
+NormResult norm_reference(const NormCase& c, const Values& x, const Values& gain, const Values& bias,
+                          const Values& dy) {
   NormResult r{x, x, zeros(c.runs * c.n), zeros(c.runs * c.n)};
   const auto n = static_cast<std::size_t>(c.n);
   for (std::size_t row = 0; row * n < x.size(); ++row) {
@@ -80,15 +85,32 @@ TEST_F(RowKernels, NormsAndTheirGradients) {
         const NormCase c{.center = center};
         const std::int64_t rows = c.runs * c.examples * c.rows, all = rows * c.n, p = c.runs * c.n;
         const Values x = normals(all, 1), gain = normals(p, 2), bias = normals(p, 3), dy = normals(all, 4);
-        const Array ax(d, t, {all}, x), ag(d, t, {p}, gain), ab(d, t, {p}, bias), ady(d, t, {all}, dy), y(d, t, {all}, zeros(all));
+        const Array ax(d, t, {all}, x), ag(d, t, {p}, gain), ab(d, t, {p}, bias), ady(d, t, {all}, dy),
+            y(d, t, {all}, zeros(all));
         const Array dx(d, t, {all}, zeros(all)), dgain(d, t, {p}, Values(p, 1.0)), dbias(d, t, {p}, zeros(p));
         const Array mean(d, t, {rows}, zeros(rows)), rstd(d, t, {rows}, zeros(rows));
-        const Norm n{{c.runs, c.examples, c.rows}, c.n, center, 1e-5, 1, t, ax.data(), ag.data(), ab.data(), y.data(), mean.data(), rstd.data()};
+        const Norm n{{c.runs, c.examples, c.rows},
+                     c.n,
+                     center,
+                     1e-5,
+                     1,
+                     t,
+                     ax.data(),
+                     ag.data(),
+                     ab.data(),
+                     y.data(),
+                     mean.data(),
+                     rstd.data()};
         d.norm(n);
         d.norm_grad({n, ady.data(), dx.data(), dgain.data(), dbias.data()});
         NormResult want = norm_reference(c, x, gain, bias, dy);
         for (auto& v : want.dgain) v += 1;  // accumulated into
         expect_close(y.values(), want.y, 2 * tolerance_of(t));
+        expect_same_bits(
+            [&] {
+              d.norm(n), d.norm_grad({n, ady.data(), dx.data(), nullptr, nullptr});
+            },
+            {&y, &dx, &mean, &rstd});
         expect_close(dx.values(), want.dx, 4 * tolerance_of(t));
         expect_close(dgain.values(), want.dgain, 4 * tolerance_of(t));
         expect_close(dbias.values(), want.dbias, 4 * tolerance_of(t));
@@ -101,7 +123,8 @@ TEST_F(RowKernels, RopeTurnsPairsAndTurnsBack) {
     for (const DType t : {DType::f64, DType::f32}) {
       const std::int64_t batch = 2, length = 5, heads = 3, width = 10, rotary = 6, n = batch * length * heads * width;
       const Values x = normals(n, 1);
-      const Array a(d, t, {batch, length, heads, width}, x), y(d, t, {batch, length, heads, width}, zeros(n)), start(d, DType::i64, {2}, {7, 100});
+      const Array a(d, t, {batch, length, heads, width}, x), y(d, t, {batch, length, heads, width}, zeros(n)),
+          start(d, DType::i64, {2}, {7, 100});
       const kernels::Rope rope{a.raw(), y.raw(), 10000, rotary, static_cast<const std::int64_t*>(start.data()), false};
       d.rope(rope);
       Values want = x;
@@ -127,13 +150,15 @@ TEST_F(RowKernels, ColumnsOfAnImageAndBack) {
     const int kernel = 3, stride = 2, padding = 1;
     const std::int64_t oh = 3, ow = 2, n = batch * channels * height * width, m = batch * channels * 9 * oh * ow;
     const Values x = normals(n, 1), start = normals(n, 2);
-    const Array image(d, DType::f64, {batch, channels, height, width}, x), cols(d, DType::f64, {batch, channels * 9, oh * ow}, zeros(m));
+    const Array image(d, DType::f64, {batch, channels, height, width}, x),
+        cols(d, DType::f64, {batch, channels * 9, oh * ow}, zeros(m));
     const Array back(d, DType::f64, {batch, channels, height, width}, start);
     d.im2col(image.raw(), cols.raw(), kernel, stride, padding);
     d.col2im(cols.raw(), back.raw(), kernel, stride, padding);
     Values want, sums = start;
     for (std::int64_t i = 0; i < m; ++i) {
-      const std::int64_t w = i % ow * stride - padding + i / ow / oh % 3, h = i / ow % oh * stride - padding + i / ow / oh / 3 % 3;
+      const std::int64_t w = i % ow * stride - padding + i / ow / oh % 3,
+                         h = i / ow % oh * stride - padding + i / ow / oh / 3 % 3;
       const bool is_inside = h >= 0 && h < height && w >= 0 && w < width;
       const auto at = static_cast<std::size_t>((i / ow / oh / 9 * height + h) * width + w);
       want.push_back(is_inside ? x[at] : 0);

@@ -1,6 +1,7 @@
 // The run folder: what is written can be read, and a killed run resumes to the same content.
-#include <fstream>
 #include <sys/wait.h>
+
+#include <fstream>
 
 #include "core/files/atomic_file.h"
 #include "core/files/hdf5_file.h"

@@ -1,5 +1,5 @@
 // Random fills: Philox on 16 counters at a time, then the transformation of a whole batch, rare branches last.
-#include "core/cpu/isa/isa.h"
+#include "core/cpu/isa/simd.h"
 #include "core/cpu/random_table.h"
 #include "core/random_math.h"
 
@@ -11,30 +11,28 @@ namespace rm = random_math;
 
 constexpr int blocks = 16;
 
-// Word k of block first + j goes to words[4 j + k].
+// Word k of block first + j goes to words[4 j + k]. Only the lower half of a lane counts until the end.
 void philox_batch(uint64_t key, uint64_t first, uint32_t* words) {
-  uint32_t c0[blocks], c1[blocks], c2[blocks] = {}, c3[blocks] = {};
-  for (int j = 0; j < blocks; ++j) {
-    c0[j] = static_cast<uint32_t>(first + static_cast<uint64_t>(j));
-    c1[j] = static_cast<uint32_t>((first + static_cast<uint64_t>(j)) >> 32);
-  }
-  uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round) {
-    for (int j = 0; j < blocks; ++j) {
-      const uint64_t p = 0xD2511F53ull * c0[j], q = 0xCD9E8D57ull * c2[j];
-      c0[j] = static_cast<uint32_t>(q >> 32) ^ c1[j] ^ k0;
-      c1[j] = static_cast<uint32_t>(q);
-      c2[j] = static_cast<uint32_t>(p >> 32) ^ c3[j] ^ k1;
-      c3[j] = static_cast<uint32_t>(p);
+  constexpr int width = vector_bytes / 8;
+  for (int j = 0; j < blocks; j += width) {
+    I64 c0, c1, c2 = {}, c3 = {};
+    for (int l = 0; l < width; ++l) c0[l] = static_cast<int64_t>(first + static_cast<uint64_t>(j + l));
+    c1 = c0 >> 32;
+    uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const I64 p = multiply_low_halves(c0, I64{} + 0xD2511F53ll), q = multiply_low_halves(c2, I64{} + 0xCD9E8D57ll);
+      c0 = (q >> 32) ^ c1 ^ static_cast<int64_t>(k0);
+      c1 = q;
+      c2 = (p >> 32) ^ c3 ^ static_cast<int64_t>(k1);
+      c3 = p;
+      k0 += 0x9E3779B9u;
+      k1 += 0xBB67AE85u;
     }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  for (int j = 0; j < blocks; ++j) {
-    words[4 * j] = c0[j];
-    words[4 * j + 1] = c1[j];
-    words[4 * j + 2] = c2[j];
-    words[4 * j + 3] = c3[j];
+    const I64 low = (c0 & 0xffffffffll) | c1 << 32, high = (c2 & 0xffffffffll) | c3 << 32;
+    for (int l = 0; l < width; ++l) {
+      const int64_t pair[2] = {low[l], high[l]};
+      __builtin_memcpy(words + 4 * (j + l), pair, sizeof pair);
+    }
   }
 }
 

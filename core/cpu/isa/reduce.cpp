@@ -47,25 +47,36 @@ T block_of(const T* x, int64_t n) {
   return lane[0];
 }
 
-// The same tree for `columns` columns at once, a tile of one vector at a time.
+// The same tree for some columns at once: `vectors` vectors of them, or `width` < lanes of one.
+template <class T, class Op, int vectors>
+void columns_tile(const T* x, int64_t row_step, int64_t n, int64_t width, T* out) {
+  const bool whole = width >= lanes<T>;
+  const int64_t used = n < fixed_lanes ? n : fixed_lanes;
+  Vec<T> lane[fixed_lanes][vectors];
+  for (auto& row : lane)
+    for (Vec<T>& v : row) v = splat<T>(Op::start);
+  for (int64_t i = 0; i < n; i += fixed_lanes)
+    for (int64_t l = 0; l < used && i + l < n; ++l)
+      for (int v = 0; v < vectors; ++v) {
+        const T* row = x + (i + l) * row_step + v * lanes<T>;
+        lane[l][v] = Op::join(lane[l][v], whole ? load<T>(row) : load_part<T>(row, width));
+      }
+  for (int half = fixed_lanes / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l)
+      for (int v = 0; v < vectors; ++v) lane[l][v] = Op::join(lane[l][v], lane[l + half][v]);
+  for (int v = 0; v < vectors; ++v) {
+    if (whole) store<T>(out + v * lanes<T>, lane[0][v]);
+    else store_part<T>(out, lane[0][v], width);
+  }
+}
+
 template <class T, class Op>
 void block_columns_of(const T* x, int64_t row_step, int64_t n, int64_t columns, T* out) {
-  for (int64_t c = 0; c < columns; c += lanes<T>) {
-    const int64_t width = columns - c < lanes<T> ? columns - c : lanes<T>;
-    const bool whole = width == lanes<T>;
-    const int used = n < fixed_lanes ? static_cast<int>(n) : fixed_lanes;
-    Vec<T> lane[fixed_lanes];
-    for (int l = 0; l < fixed_lanes; ++l) lane[l] = splat<T>(Op::start);
-    for (int64_t i = 0; i < n; i += fixed_lanes)
-      for (int l = 0; l < used && i + l < n; ++l) {
-        const T* row = x + (i + l) * row_step + c;
-        lane[l] = Op::join(lane[l], whole ? load<T>(row) : load_part<T>(row, width));
-      }
-    for (int half = fixed_lanes / 2; half > 0; half /= 2)
-      for (int l = 0; l < half; ++l) lane[l] = Op::join(lane[l], lane[l + half]);
-    if (whole) store<T>(out + c, lane[0]);
-    else store_part<T>(out + c, lane[0], width);
-  }
+  constexpr int64_t wide = 4 * lanes<T>, one = lanes<T>;
+  int64_t c = 0;
+  for (; c + wide <= columns; c += wide) columns_tile<T, Op, 4>(x + c, row_step, n, wide, out + c);
+  for (; c < columns; c += one)
+    columns_tile<T, Op, 1>(x + c, row_step, n, columns - c < one ? columns - c : one, out + c);
 }
 
 template <class T>

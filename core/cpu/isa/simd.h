@@ -79,7 +79,8 @@ PLUMB_INLINE F64 abs(F64 x) { return from_bits(bits(x) & 0x7fffffffffffffff); }
 PLUMB_INLINE F32 copy_sign(F32 x, F32 sign) { return from_bits((bits(x) & 0x7fffffff) | (bits(sign) & ~0x7fffffff)); }
 
 // (The maskz forms of AVX-512: GCC 12 warns of an uninitialised value inside its own plain ones.)
-// Per instruction set: fma (see isa.h), sqrt, floor, round (ties to even), and SLEEF's deterministic functions.
+// Per instruction set: fma (see isa.h), sqrt, floor, round (ties to even),
+// products of the lower 32 bits of 64-bit lanes, and SLEEF's deterministic functions.
 #if defined(PLUMB_ISA_avx512)
 PLUMB_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
 PLUMB_INLINE F64 fma(F64 a, F64 b, F64 c) { return _mm512_fmadd_pd(a, b, c); }
@@ -89,6 +90,7 @@ PLUMB_INLINE F32 floor(F32 x) { return _mm512_maskz_roundscale_ps(-1, x, _MM_FRO
 PLUMB_INLINE F64 floor(F64 x) { return _mm512_maskz_roundscale_pd(-1, x, _MM_FROUND_TO_NEG_INF); }
 PLUMB_INLINE F32 round(F32 x) { return _mm512_maskz_roundscale_ps(-1, x, _MM_FROUND_TO_NEAREST_INT); }
 PLUMB_INLINE F64 round(F64 x) { return _mm512_maskz_roundscale_pd(-1, x, _MM_FROUND_TO_NEAREST_INT); }
+PLUMB_INLINE I64 multiply_low_halves(I64 a, I64 b) { return (I64)_mm512_maskz_mul_epu32(-1, (__m512i)a, (__m512i)b); }
 #define PLUMB_SLEEF_F32(name, ulp) Sleef_finz_##name##f16_##ulp##avx512f
 #define PLUMB_SLEEF_F64(name, ulp) Sleef_finz_##name##d8_##ulp##avx512f
 #elif defined(PLUMB_ISA_avx2)
@@ -100,6 +102,7 @@ PLUMB_INLINE F32 floor(F32 x) { return _mm256_floor_ps(x); }
 PLUMB_INLINE F64 floor(F64 x) { return _mm256_floor_pd(x); }
 PLUMB_INLINE F32 round(F32 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT); }
 PLUMB_INLINE F64 round(F64 x) { return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT); }
+PLUMB_INLINE I64 multiply_low_halves(I64 a, I64 b) { return (I64)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
 #define PLUMB_SLEEF_F32(name, ulp) Sleef_finz_##name##f8_##ulp##avx2
 #define PLUMB_SLEEF_F64(name, ulp) Sleef_finz_##name##d4_##ulp##avx2
 #else
@@ -111,6 +114,7 @@ PLUMB_INLINE F32 floor(F32 x) { return Sleef_cinz_floorf4_sse2(x); }
 PLUMB_INLINE F64 floor(F64 x) { return Sleef_cinz_floord2_sse2(x); }
 PLUMB_INLINE F32 round(F32 x) { return Sleef_cinz_rintf4_sse2(x); }
 PLUMB_INLINE F64 round(F64 x) { return Sleef_cinz_rintd2_sse2(x); }
+PLUMB_INLINE I64 multiply_low_halves(I64 a, I64 b) { return (I64)_mm_mul_epu32((__m128i)a, (__m128i)b); }
 #define PLUMB_SLEEF_F32(name, ulp) Sleef_cinz_##name##f4_##ulp##sse2
 #define PLUMB_SLEEF_F64(name, ulp) Sleef_cinz_##name##d2_##ulp##sse2
 #endif

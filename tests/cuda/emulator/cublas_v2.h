@@ -19,8 +19,9 @@ inline cublasStatus_t cublasSetAtomicsMode(cublasHandle_t, cublasAtomicsMode_t) 
 inline const char* cublasGetStatusString(cublasStatus_t) { return "an argument cuBLAS would refuse"; }
 
 cublasStatus_t cublasGemmStridedBatchedEx_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
-                                             std::int64_t m, std::int64_t n, std::int64_t k, const void* alpha, const void* a,
-                                             cudaDataType_t type_a, std::int64_t lda, long long step_a, const void* b,
-                                             cudaDataType_t type_b, std::int64_t ldb, long long step_b, const void* beta,
-                                             void* c, cudaDataType_t type_c, std::int64_t ldc, long long step_c,
-                                             std::int64_t count, cublasComputeType_t compute, cublasGemmAlgo_t algorithm);
+                                             std::int64_t m, std::int64_t n, std::int64_t k, const void* alpha,
+                                             const void* a, cudaDataType_t type_a, std::int64_t lda, long long step_a,
+                                             const void* b, cudaDataType_t type_b, std::int64_t ldb, long long step_b,
+                                             const void* beta, void* c, cudaDataType_t type_c, std::int64_t ldc,
+                                             long long step_c, std::int64_t count, cublasComputeType_t compute,
+                                             cublasGemmAlgo_t algorithm);

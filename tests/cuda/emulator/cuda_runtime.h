@@ -1,4 +1,4 @@
-// CUDA's runtime as far as core/cuda uses it, on the host: kernels are compiled as plain C++ and a block's threads run as
+// CUDA's runtime as far as core/cuda uses it, on the host: kernels are plain C++ and a block's threads run as
 // coroutines, one after the other from barrier to barrier. So every kernel is tested where there is no GPU, under the
 // sanitizers too. A thread that misses a barrier others wait at is an error.
 #pragma once
