@@ -73,7 +73,10 @@ std::vector<Tensor> gradients(DType dtype, std::int64_t at_once, bool trimmed, b
 }
 
 void expect_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b, const char* what) {
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(same_bits(a[i], b[i])) << what << ", parameter " << i << "\n" << to_string(a[i]) << "\n" << to_string(b[i]);
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_TRUE(same_bits(a[i], b[i])) << what << ", parameter " << i << "\n"
+                                       << to_string(a[i]) << "\n"
+                                       << to_string(b[i]);
 }
 
 class Accumulation : public testing::TestWithParam<DType> {};
@@ -82,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, Accumulation, testing::Values(DType::f64, DType
 
 TEST_P(Accumulation, IsTheLargeBatchToTheBit) {
   const auto whole = gradients(GetParam(), 8, false, false);
-  for (const auto& g : whole) EXPECT_NE(g.to_vector<double>(), std::vector<double>(static_cast<std::size_t>(g.numel()), 0.0));
+  for (const auto& g : whole)
+    EXPECT_NE(g.to_vector<double>(), std::vector<double>(static_cast<std::size_t>(g.numel()), 0.0));
   expect_same(whole, gradients(GetParam(), 4, false, false), "4 + 4");
   expect_same(whole, gradients(GetParam(), 2, false, false), "2 + 2 + 2 + 2");
   expect_same(whole, gradients(GetParam(), 1, false, false), "8 x 1");
@@ -133,7 +137,11 @@ TEST_P(Accumulation, OfALinearWeight) {
   expect_folds([](const Var& x, const Var& w) { return linear(x, w); }, {hidden, width}, GetParam());
 }
 TEST_P(Accumulation, OfALinearBias) {
-  expect_folds([](const Var& x, const Var& b) { return linear(x, Var(numbers({hidden, width}, 11, x.dtype())), b); }, {hidden}, GetParam());
+  expect_folds(
+      [](const Var& x, const Var& b) {
+        return linear(x, Var(numbers({hidden, width}, 11, x.dtype())), b);
+      },
+      {hidden}, GetParam());
 }
 TEST_P(Accumulation, OfANormsGain) {
   expect_folds([](const Var& x, const Var& g) { return normalise(x, g, {}, {}); }, {width}, GetParam());

@@ -1,11 +1,10 @@
 // Blame: a NaN or an infinity is traced to the operator that made it, its place in the model, and the index.
-#include "autograd/blame.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 
 #include "autograd/backward.h"
+#include "autograd/blame.h"
 #include "autograd/checkpoint.h"
 #include "autograd/ops.h"
 
@@ -98,7 +97,8 @@ TEST(Blame, LooksIntoRecomputation) {
 }
 
 TEST(Blame, LetsRulesPassThroughInfinity) {
-  const Var x = Var::leaf(Tensor::of<double>({-1000, -1}));  // expm1(1000) is infinite, its reciprocal is the gradient 0
+  const Var x =
+      Var::leaf(Tensor::of<double>({-1000, -1}));  // expm1(1000) is infinite, its reciprocal is the gradient 0
   EXPECT_EQ(culprit([&] { backward(sum(log1m_exp(x))); }).op, "");
   EXPECT_EQ(x.grad().to_vector<double>()[0], 0);
 }
@@ -127,7 +127,8 @@ TEST(Blame, ChangesNoGradient) {
   };
   const auto plain = gradients(false), inspected = gradients(true);
   for (int i = 0; i < 2; ++i) {
-    const auto a = plain[static_cast<std::size_t>(i)].to_vector<double>(), b = inspected[static_cast<std::size_t>(i)].to_vector<double>();
+    const auto a = plain[static_cast<std::size_t>(i)].to_vector<double>(),
+               b = inspected[static_cast<std::size_t>(i)].to_vector<double>();
     for (std::size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 1e-6);
   }
 }

@@ -1,8 +1,7 @@
 // Recomputation: the same bits as the plain pass, with parameters inside, nested, and for second derivatives.
-#include "autograd/checkpoint.h"
-
 #include <gtest/gtest.h>
 
+#include "autograd/checkpoint.h"
 #include "autograd/ops.h"
 
 namespace plumb {
@@ -15,7 +14,8 @@ Tensor numbers(const Shape& shape, int seed) {
 }
 
 struct Layers {
-  Var x = Var::leaf(numbers({3, 4, 5}, 1)), w = Var::leaf(numbers({5, 5}, 2)), bias = Var::leaf(numbers({5}, 3)), scale = Var::leaf(numbers({5}, 4));
+  Var x = Var::leaf(numbers({3, 4, 5}, 1)), w = Var::leaf(numbers({5, 5}, 2)), bias = Var::leaf(numbers({5}, 3)),
+      scale = Var::leaf(numbers({5}, 4));
   Var layer(const Var& v) const { return tanh(linear(v, w, bias)) * scale; }
   std::vector<Tensor> gradients() const { return {x.grad(), w.grad(), bias.grad(), scale.grad()}; }
 };
@@ -48,7 +48,8 @@ TEST(Checkpoint, Nests) {
   const auto plain = gradients_of([](const Layers& l) { return l.layer(l.layer(l.x)); });
   expect_same(plain, gradients_of([](const Layers& l) {
                 const auto inner = [&l](const std::vector<Var>& v) { return l.layer(v[0]); };
-                return checkpoint([inner](const std::vector<Var>& v) { return checkpoint(inner, {checkpoint(inner, v)}); }, {l.x});
+                return checkpoint(
+                    [inner](const std::vector<Var>& v) { return checkpoint(inner, {checkpoint(inner, v)}); }, {l.x});
               }));
 }
 

@@ -106,7 +106,8 @@ TEST(Tape, NamesTheOperatorWhoseSavedOutputWasChanged) {
   const Var x = Var::leaf(vector({1, 2}));
   const Var y = exp(x);
   Tensor(y.value()).fill_(5);
-  EXPECT_EQ(complaint([&] { backward(sum(y)); }), "[exp] its output [2] was changed in place; its gradient would be wrong");
+  EXPECT_EQ(complaint([&] { backward(sum(y)); }),
+            "[exp] its output [2] was changed in place; its gradient would be wrong");
 }
 
 TEST(Tape, LetsChangeWhatNoRuleReads) {
@@ -175,9 +176,14 @@ TEST(Backward, SaysWhatIsMissing) {
   EXPECT_EQ(complaint([&] { backward(x * x); }),
             "[backward] a value of shape [2] needs a seed: only a single number can be differentiated without one");
   EXPECT_EQ(complaint([&] { backward({{x * x, vector({1})}}); }), "[backward] seed [1] does not fit value [2]");
-  EXPECT_EQ(complaint([&] { backward({{x * x, Tensor::full({2}, 1)}}); }), "[backward] seed f32 does not fit value f64");
-  EXPECT_EQ(complaint([&] { backward(Var(vector({1}))); }), "[backward] the loss depends on nothing that collects a gradient");
-  EXPECT_EQ(complaint([&] { (x * x).grad(); }), "[grad] only a leaf collects a gradient; use plumb::grad() for other values");
+  EXPECT_EQ(complaint([&] {
+              backward({{x * x, Tensor::full({2}, 1)}});
+            }),
+            "[backward] seed f32 does not fit value f64");
+  EXPECT_EQ(complaint([&] { backward(Var(vector({1}))); }),
+            "[backward] the loss depends on nothing that collects a gradient");
+  EXPECT_EQ(complaint([&] { (x * x).grad(); }),
+            "[grad] only a leaf collects a gradient; use plumb::grad() for other values");
   EXPECT_EQ(complaint([&] { Var::leaf(Tensor::zeros({2}, DType::i64), {}, "tokens"); }),
             "[leaf] tokens i64 cannot have a gradient: its dtype is not floating");
 }
@@ -255,7 +261,8 @@ TEST(Dtypes, Bf16WeightsMultiplyF32Activations) {
   EXPECT_EQ(numbers(x.grad()), std::vector<double>(6, 2.0));
   EXPECT_EQ(w.grad().dtype(), DType::f32);
   EXPECT_EQ(numbers(w.grad().slice(0, 0, 1)), (std::vector<double>{5, 7, 9}));
-  EXPECT_EQ(complaint([&] { grad(sum(y), {x}, true); }), "[linear] second derivatives are not offered for bf16 products; use f32");
+  EXPECT_EQ(complaint([&] { grad(sum(y), {x}, true); }),
+            "[linear] second derivatives are not offered for bf16 products; use f32");
 }
 
 TEST(Ties, ShareTheGradient) {

@@ -1,6 +1,4 @@
 // Parallel loops: every index once, on any number of threads, and errors as if the loop had been serial.
-#include "core/parallel.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "core/parallel.h"
 
 namespace plumb {
 namespace {
@@ -33,7 +32,8 @@ TEST_P(Parallel, CoversEveryIndexOnce) {
         }
         for (std::int64_t i = begin; i < end; ++i) ++visits[static_cast<std::size_t>(i)];
       });
-      for (std::size_t i = 0; i < visits.size(); ++i) ASSERT_EQ(visits[i], 1) << "index " << i << " of " << n << " by " << grain;
+      for (std::size_t i = 0; i < visits.size(); ++i)
+        ASSERT_EQ(visits[i], 1) << "index " << i << " of " << n << " by " << grain;
     }
 }
 

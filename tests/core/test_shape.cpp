@@ -1,7 +1,7 @@
 // Shapes: counts, strides, axes, broadcasting.
-#include "core/shape.h"
-
 #include <gtest/gtest.h>
+
+#include "core/shape.h"
 
 namespace plumb {
 namespace {

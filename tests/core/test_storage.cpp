@@ -1,8 +1,7 @@
 // The caching allocator: what it counts, what it keeps, and what it says when memory runs out.
-#include "core/storage.h"
-
 #include <gtest/gtest.h>
 
+#include "core/storage.h"
 #include "core/tensor.h"
 
 namespace plumb {
@@ -64,11 +63,12 @@ TEST(Storage, IsAlignedForVectors) {
 
 TEST(Storage, SaysWhoAskedForHowMuchWhenMemoryRunsOut) {
   try {
-    Tensor::empty({std::int64_t{1} << 46}, DType::f64, cpu, "logits");
+    Tensor::empty({std::int64_t{1} << 46}, DType::f64, cpu_device, "logits");
     FAIL() << "512 TiB were granted";
   } catch (const OutOfMemory& e) {
     const std::string text = e.what();
-    EXPECT_NE(text.find("out of memory on cpu: logits asked for 562949953421312 bytes while "), std::string::npos) << text;
+    EXPECT_NE(text.find("out of memory on cpu: logits asked for 562949953421312 bytes while "), std::string::npos)
+        << text;
     EXPECT_NE(text.find("in use (peak "), std::string::npos) << text;
     EXPECT_NE(text.find("hint: use a smaller batch"), std::string::npos) << text;
     EXPECT_EQ(e.where(), "logits");

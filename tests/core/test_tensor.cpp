@@ -1,12 +1,11 @@
 // Tensors: making, converting, comparing, changing in place.
-#include "core/tensor.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "core/tensor.h"
 #include "core/tensor_ops.h"
 
 namespace plumb {
@@ -37,7 +36,10 @@ TEST(Tensor, IsMadeInEveryDtype) {
 TEST(Tensor, TakesValuesThatFillIt) {
   EXPECT_EQ(Tensor::from(std::vector<float>{1, 2, 3, 4}, {2, 2}).to_vector<float>(), (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(Tensor::of<std::int64_t>({5, 6}).shape(), (Shape{2}));
-  EXPECT_EQ(complaint([] { Tensor::from(std::vector<float>{1, 2}, {3}); }), "[from] 2 values do not fill a tensor of shape [3]");
+  EXPECT_EQ(complaint([] {
+              Tensor::from(std::vector<float>{1, 2}, {3});
+            }),
+            "[from] 2 values do not fill a tensor of shape [3]");
 }
 
 TEST(Tensor, RefusesImpossibleShapes) {
@@ -53,16 +55,15 @@ TEST(Tensor, AsksForASingleNumber) {
   EXPECT_EQ(Tensor::full({1, 1}, 3).item(), 3);
 }
 
-TEST(Tensor, KeepsTheAccessOfADtypeStrict) {
-  EXPECT_THROW(Tensor::zeros({2}, DType::f64).data<float>(), Bug);
-}
+TEST(Tensor, KeepsTheAccessOfADtypeStrict) { EXPECT_THROW(Tensor::zeros({2}, DType::f64).data<float>(), Bug); }
 
 TEST(Tensor, ConvertsBetweenAllDtypes) {
   for (const DType from : every_dtype)
     for (const DType to : every_dtype) {
       const Tensor t = Tensor::of<double>({0, 1, 2, 100, 127}).to(from).to(to);
       EXPECT_EQ(t.dtype(), to);
-      EXPECT_EQ(t.to_vector<double>(), (std::vector<double>{0, 1, 2, 100, 127})) << name_of(from) << " to " << name_of(to);
+      EXPECT_EQ(t.to_vector<double>(), (std::vector<double>{0, 1, 2, 100, 127}))
+          << name_of(from) << " to " << name_of(to);
     }
   const Tensor t = Tensor::of<double>({1, 2});
   EXPECT_EQ(t.to(DType::f64).storage().get(), t.storage().get());
@@ -70,7 +71,8 @@ TEST(Tensor, ConvertsBetweenAllDtypes) {
 
 TEST(Tensor, RoundsToTheNearestBf16AndTiesToEven) {
   const double step = 0x1p-7;
-  const Tensor t = Tensor::of<float>({1, 1 + static_cast<float>(step) / 2, 1 + static_cast<float>(step) * 1.5f, 1 + static_cast<float>(step) * 0.51f, -0.0f, 3.4e38f});
+  const Tensor t = Tensor::of<float>({1, 1 + static_cast<float>(step) / 2, 1 + static_cast<float>(step) * 1.5f,
+                                      1 + static_cast<float>(step) * 0.51f, -0.0f, 3.4e38f});
   const auto v = t.to(DType::bf16).to_vector<double>();
   EXPECT_EQ(v[0], 1);
   EXPECT_EQ(v[1], 1);

@@ -61,7 +61,9 @@ TEST(TensorViews, AreWhatTheirIndicesSay) {
 // A random chain of views, then a reshape: values must be those of the list, and a view must be found where one exists.
 TEST(TensorViews, ReshapeAnyChainOfViews) {
   std::mt19937 random(5);
-  const auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n));
+  };
   int views = 0, copies = 0;
   for (int trial = 0; trial < 3000; ++trial) {
     Shape shape;
@@ -100,7 +102,8 @@ TEST(TensorViews, ReshapeAnyChainOfViews) {
     target.push_back(left);
     const Tensor r = t.reshape(target);
     ASSERT_EQ(r.shape(), target);
-    ASSERT_EQ(read(r), read(t)) << to_string(t.shape()) << " strides " << to_string(t.strides()) << " to " << to_string(target);
+    ASSERT_EQ(read(r), read(t)) << to_string(t.shape()) << " strides " << to_string(t.strides()) << " to "
+                                << to_string(target);
     const bool is_view = r.storage().get() == t.storage().get();
     ASSERT_EQ(is_view, t.can_view(target)) << to_string(t.shape()) << " to " << to_string(target);
     (is_view ? views : copies) += 1;
@@ -116,7 +119,7 @@ TEST(TensorViews, FindAViewWhereverOneExists) {
   const Tensor t = counted({2, 3, 4});
   EXPECT_TRUE(t.transpose(0, 1).can_view({3, 2, 2, 2}));  // splits an axis
   EXPECT_TRUE(t.slice(0, 1, 2).can_view({12}));
-  EXPECT_TRUE(t.slice(2, 0, 2).can_view({6, 2}));          // merges axes that lie in line
+  EXPECT_TRUE(t.slice(2, 0, 2).can_view({6, 2}));  // merges axes that lie in line
   EXPECT_TRUE(t.slice(2, 0, 1).can_view({6}));
   EXPECT_FALSE(t.slice(2, 0, 2).can_view({12}));
   EXPECT_FALSE(t.transpose(0, 1).can_view({6, 4}));
@@ -130,7 +133,10 @@ TEST(TensorViews, OfNothing) {
   EXPECT_EQ(t.reshape({0}).shape(), (Shape{0}));
   EXPECT_EQ(t.reshape({-1, 4}).shape(), (Shape{0, 4}));
   EXPECT_EQ(t.reshape({2, 0, 7}).shape(), (Shape{2, 0, 7}));
-  EXPECT_EQ(complaint([&] { t.reshape({2, -1, 0}); }), "[reshape] shape [3,0,2] cannot become [2,-1,0]");  // any size would do
+  EXPECT_EQ(complaint([&] {
+              t.reshape({2, -1, 0});
+            }),
+            "[reshape] shape [3,0,2] cannot become [2,-1,0]");  // any size would do
 }
 
 TEST(TensorViews, SayWhatIsWrong) {

@@ -10,24 +10,37 @@ const Tolerance correctly_rounded{.f64 = 0x1p-52, .f32_ulps = 0.5, .bf16_ulps = 
 }  // namespace
 
 OP_SPEC("operator+(Var,Var)") {
-  s.tolerance(correctly_rounded).binary([](const Var& a, const Var& b) { return a + b; }, [](double a, double b) { return a + b; });
-  s.exact({inf, 1}, inf).exact({inf, -inf}, nan).exact({nan, 1}, nan).exact({1, nan}, nan).exact({-0.0, -0.0}, -0.0).exact({1000, -1000}, 0);
+  s.tolerance(correctly_rounded)
+      .binary([](const Var& a, const Var& b) { return a + b; }, [](double a, double b) { return a + b; });
+  s.exact({inf, 1}, inf)
+      .exact({inf, -inf}, nan)
+      .exact({nan, 1}, nan)
+      .exact({1, nan}, nan)
+      .exact({-0.0, -0.0}, -0.0)
+      .exact({1000, -1000}, 0);
 }
 
 OP_SPEC("operator-(Var,Var)") {
-  s.tolerance(correctly_rounded).binary([](const Var& a, const Var& b) { return a - b; }, [](double a, double b) { return a - b; });
+  s.tolerance(correctly_rounded)
+      .binary([](const Var& a, const Var& b) { return a - b; }, [](double a, double b) { return a - b; });
   s.exact({inf, inf}, nan).exact({1, inf}, -inf).exact({nan, 1}, nan).exact({-0.0, 0}, -0.0).exact({1000, 1000}, 0);
 }
 
 OP_SPEC("operator*(Var,Var)") {
-  s.tolerance(correctly_rounded).binary([](const Var& a, const Var& b) { return a * b; }, [](double a, double b) { return a * b; });
+  s.tolerance(correctly_rounded)
+      .binary([](const Var& a, const Var& b) { return a * b; }, [](double a, double b) { return a * b; });
   s.exact({inf, 0}, nan).exact({-inf, 2}, -inf).exact({nan, 0}, nan).exact({-0.0, 3}, -0.0).exact({1000, -1000}, -1e6);
 }
 
 OP_SPEC("operator/(Var,Var)") {
   s.tolerance(correctly_rounded).domains({{-2, 2}, {0.5, 2}});
   s.binary([](const Var& a, const Var& b) { return a / b; }, [](double a, double b) { return a / b; });
-  s.exact({1, 0}, inf).exact({-1, 0}, -inf).exact({0, 0}, nan).exact({1, -inf}, -0.0).exact({nan, 1}, nan).exact({1000, -1000}, -1);
+  s.exact({1, 0}, inf)
+      .exact({-1, 0}, -inf)
+      .exact({0, 0}, nan)
+      .exact({1, -inf}, -0.0)
+      .exact({nan, 1}, nan)
+      .exact({1000, -1000}, -1);
 }
 
 OP_SPEC("operator-(Var)") {
@@ -64,7 +77,9 @@ OP_SPEC("operator/(Var,double)") {
   s.exact({inf}, inf).exact({nan}, nan).exact({-0.0}, -0.0).at({-1000, 1000});
 }
 OP_SPEC("operator/(double,Var)") {
-  s.tolerance(correctly_rounded).domain(0.5, 2).unary([](const Var& a) { return 3.0 / a; }, [](double a) { return 3.0 / a; });
+  s.tolerance(correctly_rounded)
+      .domain(0.5, 2)
+      .unary([](const Var& a) { return 3.0 / a; }, [](double a) { return 3.0 / a; });
   s.exact({inf}, 0).exact({-inf}, -0.0).exact({0}, inf).exact({-0.0}, -inf).exact({nan}, nan).at({-1000, 1000});
 }
 
@@ -73,7 +88,8 @@ OP_SPEC("pow") {
   for (const double e : {3.0, 2.0, 1.0, 0.5, 0.0, -1.0, -1.5, 0.37})
     s.unary([e](const Var& a) { return pow(a, e); }, [e](double a) { return std::pow(a, e); });
   const auto with = [&s](double e) {
-    s.op([e](const Vars& v) { return pow(v[0], e); }, [e](const Arrays& a) { return build(a[0].shape, [&](const Dims& i) { return std::pow(a[0].at(i), e); }); });
+    s.op([e](const Vars& v) { return pow(v[0], e); },
+         [e](const Arrays& a) { return build(a[0].shape, [&](const Dims& i) { return std::pow(a[0].at(i), e); }); });
   };
   with(3);
   s.exact({-2}, -8).exact({inf}, inf).exact({-inf}, -inf).exact({nan}, nan).exact({-0.0}, -0.0).at({-1000, 1000});
@@ -97,13 +113,15 @@ OP_SPEC("minimum") {
 }
 
 OP_SPEC("clamp") {
-  s.unary([](const Var& x) { return clamp(x, -0.75, 1.25); }, [](double x) { return std::min(std::max(x, -0.75), 1.25); });
+  s.unary([](const Var& x) { return clamp(x, -0.75, 1.25); },
+          [](double x) { return std::min(std::max(x, -0.75), 1.25); });
   s.exact({inf}, 1.25).exact({-inf}, -0.75).exact({nan}, nan).at({-1000, -0.75, 0, 1.25, 1000});
   s.rejects_call([] { clamp(filled({2}), 2, 1); }, "[clamp] the lower end 2 is above the upper end 1");
 }
 
 OP_SPEC("log_add_exp") {
-  s.tolerance({.f64 = 1e-12, .f32_ulps = 4, .bf16_ulps = 0.51, .of_largest = true});  // it cancels where the value is near 0
+  s.tolerance(
+      {.f64 = 1e-12, .f32_ulps = 4, .bf16_ulps = 0.51, .of_largest = true});  // it cancels where the value is near 0
   s.binary(log_add_exp, [](double a, double b) { return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); });
   s.exact({inf, 1}, inf).exact({inf, inf}, inf).exact({-inf, -inf}, -inf).exact({-inf, 3}, 3).exact({inf, -inf}, inf);
   s.exact({1e4, 1e4}, 1e4 + std::log(2)).exact({-1000, -1000}, -1000 + std::log(2)).exact({1000, -1000}, 1000);
@@ -114,7 +132,8 @@ OP_SPEC("where") {
   s.tolerance(correctly_rounded);
   s.op([](const Vars& v) { return where(v[0].value(), v[1], v[2]); },
        [](const Arrays& a) {
-         const Shape shape = broadcast_shapes("reference", broadcast_shapes("reference", a[0].shape, a[1].shape), a[2].shape);
+         const Shape shape =
+             broadcast_shapes("reference", broadcast_shapes("reference", a[0].shape, a[1].shape), a[2].shape);
          return build(shape, [&](const Dims& i) {
            const auto& x = a[a[0].at(broadcast_index(a[0].shape, i)) != 0 ? 1 : 2];
            return x.at(broadcast_index(x.shape, i));
@@ -136,15 +155,18 @@ OP_SPEC("where") {
 }
 
 OP_SPEC("operator<") {
-  s.no_gradient().binary([](const Var& a, const Var& b) { return Var((a < b).to(a.dtype())); }, [](double a, double b) { return a < b; });
+  s.no_gradient().binary([](const Var& a, const Var& b) { return Var((a < b).to(a.dtype())); },
+                         [](double a, double b) { return a < b; });
   s.exact({1, 1}, 0).exact({nan, 1}, 0).exact({-inf, inf}, 1).exact({-0.0, 0}, 0);
 }
 OP_SPEC("operator<=") {
-  s.no_gradient().binary([](const Var& a, const Var& b) { return Var((a <= b).to(a.dtype())); }, [](double a, double b) { return a <= b; });
+  s.no_gradient().binary([](const Var& a, const Var& b) { return Var((a <= b).to(a.dtype())); },
+                         [](double a, double b) { return a <= b; });
   s.exact({1, 1}, 1).exact({nan, 1}, 0).exact({inf, -inf}, 0).exact({-0.0, 0}, 1);
 }
 OP_SPEC("equal") {
-  s.no_gradient().binary([](const Var& a, const Var& b) { return Var(equal(a, b).to(a.dtype())); }, [](double a, double b) { return a == b; });
+  s.no_gradient().binary([](const Var& a, const Var& b) { return Var(equal(a, b).to(a.dtype())); },
+                         [](double a, double b) { return a == b; });
   s.exact({1, 1}, 1).exact({nan, nan}, 0).exact({inf, inf}, 1).exact({-0.0, 0}, 1);
 }
 

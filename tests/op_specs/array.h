@@ -25,9 +25,13 @@ struct Array {
   double& at(const Dims& index) { return values[offset(index)]; }
   double at(const Dims& index) const { return values[offset(index)]; }
   template <class... I>
-  double& operator()(I... i) { return at(Dims{static_cast<std::int64_t>(i)...}); }
+  double& operator()(I... i) {
+    return at(Dims{static_cast<std::int64_t>(i)...});
+  }
   template <class... I>
-  double operator()(I... i) const { return at(Dims{static_cast<std::int64_t>(i)...}); }
+  double operator()(I... i) const {
+    return at(Dims{static_cast<std::int64_t>(i)...});
+  }
 
  private:
   std::size_t offset(const Dims& index) const {

@@ -7,9 +7,11 @@ namespace {
 using Attend = Var (*)(const Var&, const Var&, const Var&, const AttentionOptions&);
 
 // Weight of each key for query t of row b and head h.
-std::vector<double> attention_weights(const Array& q, const Array& k, const AttentionOptions& o, std::int64_t b, std::int64_t t, std::int64_t h) {
+std::vector<double> attention_weights(const Array& q, const Array& k, const AttentionOptions& o, std::int64_t b,
+                                      std::int64_t t, std::int64_t h) {
   const std::int64_t queries = q.size(1), keys = k.size(1), d = q.size(3), shared = q.size(2) / k.size(2);
-  const std::int64_t length = o.kv_length.defined() ? o.kv_length.to_vector<std::int64_t>()[static_cast<std::size_t>(b)] : keys;
+  const std::int64_t length =
+      o.kv_length.defined() ? o.kv_length.to_vector<std::int64_t>()[static_cast<std::size_t>(b)] : keys;
   const std::int64_t seen = o.causal ? length - queries + t + 1 : length;
   std::vector<double> w(static_cast<std::size_t>(keys), 0.0);
   double top = -inf, z = 0;
@@ -37,7 +39,9 @@ Array attended(const Arrays& a, const AttentionOptions& o) {
       for (std::int64_t h = 0; h < q.size(2); ++h) {
         const auto w = attention_weights(q, k, o, b, t, h);
         for (std::int64_t i = 0; i < q.size(3); ++i)
-          out(b, t, h, i) = dot(k.size(1), [&](std::int64_t s) { return w[static_cast<std::size_t>(s)] * v(b, s, h / (q.size(2) / k.size(2)), i); });
+          out(b, t, h, i) = dot(k.size(1), [&](std::int64_t s) {
+            return w[static_cast<std::size_t>(s)] * v(b, s, h / (q.size(2) / k.size(2)), i);
+          });
       }
   return out;
 }
@@ -64,7 +68,8 @@ void attention_cases(Spec& s, Attend f, const std::vector<DType>& dtypes, const 
   with("lengths of rows", {2, 2, 5, 2, 1, 2}, {.scale = 0.7, .kv_length = lengths({3, 5})});
   with("softcap", {1, 4, 4, 2, 2, 2}, {.scale = 1.3, .softcap = 1.5});
   with("squared relu", {1, 4, 4, 2, 1, 2}, {.scale = 0.7, .squared_relu = true});
-  with("squared relu with softcap and lengths", {2, 2, 4, 1, 1, 2}, {.scale = 0.7, .softcap = 2, .squared_relu = true, .kv_length = lengths({2, 4})});
+  with("squared relu with softcap and lengths", {2, 2, 4, 1, 1, 2},
+       {.scale = 0.7, .softcap = 2, .squared_relu = true, .kv_length = lengths({2, 4})});
   with("both ways", {1, 3, 3, 2, 2, 2}, {.scale = 0.7, .causal = false});
   with("both ways with lengths", {2, 2, 4, 1, 1, 3}, {.scale = 0.7, .causal = false, .kv_length = lengths({2, 4})});
   with("no rows", {0, 3, 3, 2, 2, 2}, {});
@@ -72,9 +77,12 @@ void attention_cases(Spec& s, Attend f, const std::vector<DType>& dtypes, const 
   with("", {2, 70, 70, 4, 2, 24}, {.scale = 0.2}, true);
   with("", {3, 33, 67, 2, 2, 40}, {.scale = 0.2, .softcap = 3, .kv_length = lengths({40, 67, 33})}, true);
   const Tensor q = filled({2, 3, 4, 8});
-  s.rejects({q, filled({2, 3, 3, 8}), filled({2, 3, 3, 8})}, "[attention] q [2,3,4,8], k [2,3,3,8] and v [2,3,3,8] do not fit");
-  s.rejects({q, filled({2, 3, 0, 8}), filled({2, 3, 0, 8})}, "[attention] q [2,3,4,8], k [2,3,0,8] and v [2,3,0,8] do not fit");
-  s.rejects({q, filled({2, 3, 4, 6}), filled({2, 3, 4, 6})}, "[attention] q [2,3,4,8], k [2,3,4,6] and v [2,3,4,6] do not fit");
+  s.rejects({q, filled({2, 3, 3, 8}), filled({2, 3, 3, 8})},
+            "[attention] q [2,3,4,8], k [2,3,3,8] and v [2,3,3,8] do not fit");
+  s.rejects({q, filled({2, 3, 0, 8}), filled({2, 3, 0, 8})},
+            "[attention] q [2,3,4,8], k [2,3,0,8] and v [2,3,0,8] do not fit");
+  s.rejects({q, filled({2, 3, 4, 6}), filled({2, 3, 4, 6})},
+            "[attention] q [2,3,4,8], k [2,3,4,6] and v [2,3,4,6] do not fit");
   s.rejects({q, filled({3, 4, 8}), filled({3, 4, 8})}, "do not fit: [B,T,H,d], [B,S,Hkv,d] with H a multiple of Hkv");
   s.rejects({q, filled({2, 2, 4, 8}), filled({2, 2, 4, 8})}, "[attention] 3 queries cannot be the last of 2 keys");
   s.rejects({q, q, filled({2, 3, 4, 8}, DType::f64)}, "[attention] mixes f32 [2,3,4,8] with f64 [2,3,4,8]");
@@ -106,10 +114,15 @@ OP_SPEC("rope") {
            for_each_index(out.shape, [&](Dims i) {
              const std::int64_t pair = i[3] % std::max<std::int64_t>(half, 1);
              if (i[3] >= rotary) return;
-             const double start = o.start.defined() ? static_cast<double>(o.start.to_vector<std::int64_t>()[static_cast<std::size_t>(i[0])]) : 0;
-             const double angle = (start + static_cast<double>(i[1])) * std::pow(o.base, -2.0 * static_cast<double>(pair) / static_cast<double>(rotary));
+             const double start =
+                 o.start.defined()
+                     ? static_cast<double>(o.start.to_vector<std::int64_t>()[static_cast<std::size_t>(i[0])])
+                     : 0;
+             const double angle = (start + static_cast<double>(i[1])) *
+                                  std::pow(o.base, -2.0 * static_cast<double>(pair) / static_cast<double>(rotary));
              const double x = a[0](i[0], i[1], i[2], pair), y = a[0](i[0], i[1], i[2], pair + half);
-             out.at(i) = i[3] < half ? x * std::cos(angle) - y * std::sin(angle) : x * std::sin(angle) + y * std::cos(angle);
+             out.at(i) =
+                 i[3] < half ? x * std::cos(angle) - y * std::sin(angle) : x * std::sin(angle) + y * std::cos(angle);
            });
            return out;
          });
@@ -124,10 +137,22 @@ OP_SPEC("rope") {
   with("no tokens", {2, 0, 2, 4}, {});
   with("", {3, 130, 4, 32}, {.base = 500});
   s.rejects_call([] { rope(filled({2, 3, 4}), {}); }, "[rope] needs [B,T,H,d], not [2,3,4]");
-  s.rejects_call([] { rope(filled({2, 3, 1, 5}), {}); }, "[rope] cannot rotate 5 of 5 entries: pairs need an even number that fits");
+  s.rejects_call(
+      [] {
+        rope(filled({2, 3, 1, 5}), {});
+      },
+      "[rope] cannot rotate 5 of 5 entries: pairs need an even number that fits");
   s.rejects_call([] { rope(filled({2, 3, 1, 4}), {.rotary = 6}); }, "[rope] cannot rotate 6 of 4 entries");
-  s.rejects_call([] { rope(filled({2, 3, 1, 4}), {.start = Tensor::of<std::int64_t>({1})}); }, "[rope] start must be i64 [2], not i64 [1]");
-  s.rejects_call([] { rope(filled({2, 3, 1, 4}, DType::i64), {}); }, "[rope] needs a floating dtype, not i64 [2,3,1,4]");
+  s.rejects_call(
+      [] {
+        rope(filled({2, 3, 1, 4}), {.start = Tensor::of<std::int64_t>({1})});
+      },
+      "[rope] start must be i64 [2], not i64 [1]");
+  s.rejects_call(
+      [] {
+        rope(filled({2, 3, 1, 4}, DType::i64), {});
+      },
+      "[rope] needs a floating dtype, not i64 [2,3,1,4]");
 }
 
 }  // namespace plumb::specs

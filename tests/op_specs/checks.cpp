@@ -74,7 +74,8 @@ double allowed(const Tolerance& t, DType dtype, double size) {
 
 double rounded(double x, DType dtype) {
   if (dtype == DType::f64) return x;
-  return dtype == DType::f32 ? static_cast<double>(static_cast<float>(x)) : static_cast<double>(static_cast<float>(Bf16(static_cast<float>(x))));
+  return dtype == DType::f32 ? static_cast<double>(static_cast<float>(x))
+                             : static_cast<double>(static_cast<float>(Bf16(static_cast<float>(x))));
 }
 
 // got is expected, or near enough; infinities and NaN exactly, and the sign of an expected -0.
@@ -83,8 +84,9 @@ testing::AssertionResult near(double got, double expected, double within) {
   const bool sign_kept = !(expected == 0 && std::signbit(expected)) || std::signbit(got);
   if ((equal && sign_kept) || (std::isfinite(expected) && expected != 0 && std::abs(got - expected) <= within))
     return testing::AssertionSuccess();
-  return testing::AssertionFailure() << fmt::format("got {:.17g}, expected {:.17g}, off by {:.3g} where {:.3g} is allowed", got,
-                                                    expected, std::abs(got - expected), within);
+  return testing::AssertionFailure() << fmt::format(
+             "got {:.17g}, expected {:.17g}, off by {:.3g} where {:.3g} is allowed", got, expected,
+             std::abs(got - expected), within);
 }
 
 // ---- Values --------------------------------------------------------------------------------------------------------
@@ -126,7 +128,9 @@ void special_points(const Spec& s) {
         label += fmt::format(" {}", x);
       }
       SCOPED_TRACE(label);
-      const double e = p.expected == 0 ? p.expected : std::abs(rounded(p.expected, t)) == 0 ? 0 : rounded(p.expected, t);
+      const double e = p.expected == 0                         ? p.expected
+                       : std::abs(rounded(p.expected, t)) == 0 ? 0
+                                                               : rounded(p.expected, t);
       EXPECT_TRUE(near(p.f(in).item(), e, allowed({}, t, std::abs(e))));
     }
 }
@@ -216,14 +220,16 @@ void gradients_agree(const Spec& s) {
       const Var y = c.f(xs);
       const auto got = grad({y}, wanted, create_graph, {Var(upstream(y.value()))});
       for (std::size_t i = 0; i < got.size(); ++i)
-        EXPECT_LE(distance(got[i].value(), collected.gradients[i]), 1e-12) << "input " << i << (create_graph ? " create_graph" : "");
+        EXPECT_LE(distance(got[i].value(), collected.gradients[i]), 1e-12)
+            << "input " << i << (create_graph ? " create_graph" : "");
     }
     for (const DType t : c.dtypes) {
       if (t == DType::f64) continue;
       const auto inputs = converted(c.inputs, t);
       const Outcome narrow = run(c.f, inputs), wide = run(c.f, converted(inputs, DType::f64));
       for (std::size_t i = 0; i < wide.gradients.size(); ++i)
-        EXPECT_LE(distance(narrow.gradients[i], wide.gradients[i]), t == DType::f32 ? 1e-5 : 0.06) << name_of(t) << " input " << i;
+        EXPECT_LE(distance(narrow.gradients[i], wide.gradients[i]), t == DType::f32 ? 1e-5 : 0.06)
+            << name_of(t) << " input " << i;
     }
   }
 }
@@ -232,7 +238,8 @@ void repeats(const Spec& s) {
   for (const Case& c : s.cases())
     for (const DType t : c.dtypes) {
       const auto inputs = converted(c.inputs, t);
-      EXPECT_TRUE(same(run(c.f, inputs, s.orders() > 0), run(c.f, inputs, s.orders() > 0))) << c.label << " in " << name_of(t);
+      EXPECT_TRUE(same(run(c.f, inputs, s.orders() > 0), run(c.f, inputs, s.orders() > 0)))
+          << c.label << " in " << name_of(t);
     }
 }
 
@@ -245,7 +252,8 @@ void threads(const Spec& s) {
       const Outcome one = run(c.f, inputs, s.orders() > 0);
       for (const int n : {2, 3}) {
         set_num_threads(n);
-        EXPECT_TRUE(same(one, run(c.f, inputs, s.orders() > 0))) << c.label << " in " << name_of(t) << " on " << n << " threads";
+        EXPECT_TRUE(same(one, run(c.f, inputs, s.orders() > 0)))
+            << c.label << " in " << name_of(t) << " on " << n << " threads";
       }
     }
   set_num_threads(before);

@@ -20,7 +20,7 @@ struct Outcome {
   std::vector<Tensor> gradients;
 };
 Outcome run(const Function& f, const std::vector<Tensor>& inputs, bool with_gradients = true);
-bool same(const Outcome& a, const Outcome& b);  // every bit
+bool same(const Outcome& a, const Outcome& b);                                  // every bit
 std::vector<Tensor> converted(const std::vector<Tensor>& inputs, DType dtype);  // the floating ones
 // Largest |a - b|, over the largest |b| (or 1 where that is smaller).
 double distance(const Tensor& a, const Tensor& b);

@@ -42,8 +42,10 @@ TEST(Specs, CoverEveryOperatorOnce) {
   for (const auto& s : all_specs()) EXPECT_TRUE(specified.insert(s.name).second) << s.name << " has two specs";
   const auto operators = declared();
   EXPECT_GT(operators.size(), 60u);
-  for (const auto& name : operators) EXPECT_TRUE(specified.contains(name)) << name << " has no spec under tests/op_specs";
-  for (const auto& name : specified) EXPECT_TRUE(operators.contains(name)) << name << " is specified, but no header declares it";
+  for (const auto& name : operators)
+    EXPECT_TRUE(specified.contains(name)) << name << " has no spec under tests/op_specs";
+  for (const auto& name : specified)
+    EXPECT_TRUE(operators.contains(name)) << name << " is specified, but no header declares it";
 }
 
 TEST(Specs, SayAtLeastOneThing) {

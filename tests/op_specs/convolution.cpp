@@ -30,12 +30,19 @@ std::vector<double> window(const Array& x, const Dims& i, std::int64_t size) {
   return v;
 }
 
-void pool_cases(Spec& s, const std::string& name, Var (*f)(const Var&, int), double (*fold)(const std::vector<double>&)) {
-  for (const auto& [shape, size] : {std::pair{Shape{1, 1, 2, 2}, 2}, {Shape{2, 3, 4, 6}, 2}, {Shape{1, 2, 3, 3}, 3}, {Shape{2, 1, 3, 2}, 1}, {Shape{0, 2, 4, 4}, 2}, {Shape{5, 8, 40, 40}, 2}}) {
+void pool_cases(Spec& s, const std::string& name, Var (*f)(const Var&, int),
+                double (*fold)(const std::vector<double>&)) {
+  for (const auto& [shape, size] : {std::pair{Shape{1, 1, 2, 2}, 2},
+                                    {Shape{2, 3, 4, 6}, 2},
+                                    {Shape{1, 2, 3, 3}, 3},
+                                    {Shape{2, 1, 3, 2}, 1},
+                                    {Shape{0, 2, 4, 4}, 2},
+                                    {Shape{5, 8, 40, 40}, 2}}) {
     s.op([f, size = size](const Vars& v) { return f(v[0], size); },
          [fold, size = size](const Arrays& a) {
            const Array& x = a[0];
-           return build({x.size(0), x.size(1), x.size(2) / size, x.size(3) / size}, [&](const Dims& i) { return fold(window(x, i, size)); });
+           return build({x.size(0), x.size(1), x.size(2) / size, x.size(3) / size},
+                        [&](const Dims& i) { return fold(window(x, i, size)); });
          });
     if (numel(shape) > 1000) s.large({shape});
     else s.on(fmt::format("windows of {}", size), {shape});
@@ -53,8 +60,14 @@ OP_SPEC("conv2d") {
     int stride, padding;
     Shape x, w;
   };
-  for (const Window& c : {Window{1, 0, {1, 1, 1, 1}, {1, 1, 1, 1}}, {1, 0, {2, 2, 4, 3}, {3, 2, 2, 2}}, {1, 1, {1, 2, 3, 3}, {2, 2, 3, 3}}, {2, 1, {2, 1, 5, 4}, {2, 1, 3, 3}},
-                          {3, 2, {1, 1, 4, 5}, {1, 1, 2, 2}}, {2, 0, {1, 2, 5, 5}, {2, 2, 1, 1}}, {1, 0, {0, 2, 3, 3}, {2, 2, 2, 2}}, {1, 1, {6, 5, 17, 15}, {9, 5, 3, 3}}})
+  for (const Window& c : {Window{1, 0, {1, 1, 1, 1}, {1, 1, 1, 1}},
+                          {1, 0, {2, 2, 4, 3}, {3, 2, 2, 2}},
+                          {1, 1, {1, 2, 3, 3}, {2, 2, 3, 3}},
+                          {2, 1, {2, 1, 5, 4}, {2, 1, 3, 3}},
+                          {3, 2, {1, 1, 4, 5}, {1, 1, 2, 2}},
+                          {2, 0, {1, 2, 5, 5}, {2, 2, 1, 1}},
+                          {1, 0, {0, 2, 3, 3}, {2, 2, 2, 2}},
+                          {1, 1, {6, 5, 17, 15}, {9, 5, 3, 3}}})
     for (const bool bias : {false, true}) {
       s.op([c](const Vars& v) { return conv2d(v[0], v[1], v.size() > 2 ? v[2] : Var(), c.stride, c.padding); },
            [c](const Arrays& a) { return convolved(a, c.stride, c.padding); });
@@ -64,21 +77,31 @@ OP_SPEC("conv2d") {
       else s.on(fmt::format("stride {} padding {}", c.stride, c.padding), shapes);
     }
   const Tensor x = filled({1, 2, 4, 4}), w = filled({3, 2, 3, 3});
-  s.rejects_call([x] { conv2d(x, filled({3, 1, 3, 3}), {}); }, "[conv2d] input [1,2,4,4] does not fit weight [3,1,3,3]: [B,C,H,W] and [O,C,k,k]");
-  s.rejects_call([x] { conv2d(x, filled({3, 2, 3, 2}), {}); }, "[conv2d] input [1,2,4,4] does not fit weight [3,2,3,2]");
+  s.rejects_call(
+      [x] {
+        conv2d(x, filled({3, 1, 3, 3}), {});
+      },
+      "[conv2d] input [1,2,4,4] does not fit weight [3,1,3,3]: [B,C,H,W] and [O,C,k,k]");
+  s.rejects_call(
+      [x] {
+        conv2d(x, filled({3, 2, 3, 2}), {});
+      },
+      "[conv2d] input [1,2,4,4] does not fit weight [3,2,3,2]");
   s.rejects_call([x, w] { conv2d(x, w, {}, 0, 0); }, "[conv2d] stride 0 and padding 0 make no sense");
   s.rejects_call([w] { conv2d(filled({1, 2, 2, 4}), w, {}); }, "[conv2d] a kernel of 3 does not fit input [1,2,2,4]");
   s.rejects_call([x, w] { conv2d(x, w, filled({2})); }, "bias [2] does not fit weight");
 }
 
 OP_SPEC("max_pool2d") {
-  pool_cases(s, "max_pool2d", max_pool2d, [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
+  pool_cases(s, "max_pool2d", max_pool2d,
+             [](const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); });
 }
 
 OP_SPEC("avg_pool2d") {
   s.tolerance({.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 1.1, .of_largest = true});
   pool_cases(s, "avg_pool2d", avg_pool2d, [](const std::vector<double>& v) {
-    return dot(static_cast<std::int64_t>(v.size()), [&](std::int64_t i) { return v[static_cast<std::size_t>(i)]; }) / static_cast<double>(v.size());
+    return dot(static_cast<std::int64_t>(v.size()), [&](std::int64_t i) { return v[static_cast<std::size_t>(i)]; }) /
+           static_cast<double>(v.size());
   });
 }
 

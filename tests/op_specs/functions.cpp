@@ -31,7 +31,12 @@ OP_SPEC("exp") {
 }
 OP_SPEC("expm1") {
   s.unary(expm1, [](double x) { return std::expm1(x); });
-  s.exact({inf}, inf).exact({-inf}, -1).exact({0}, 0).exact({-0.0}, -0.0).exact({nan}, nan).at({-1000, -1e-5, 1e-10, 1e-5, 80, 1000});
+  s.exact({inf}, inf)
+      .exact({-inf}, -1)
+      .exact({0}, 0)
+      .exact({-0.0}, -0.0)
+      .exact({nan}, nan)
+      .at({-1000, -1e-5, 1e-10, 1e-5, 80, 1000});
   integers_refused(s, "expm1");
 }
 OP_SPEC("log") {
@@ -41,12 +46,22 @@ OP_SPEC("log") {
 }
 OP_SPEC("log1p") {
   s.domain(-0.8, 3).unary(log1p, [](double x) { return std::log1p(x); });
-  s.exact({-1}, -inf).exact({-0.0}, -0.0).exact({inf}, inf).exact({-2}, nan).exact({nan}, nan).at({1e-10, -1e-10, 1000});
+  s.exact({-1}, -inf)
+      .exact({-0.0}, -0.0)
+      .exact({inf}, inf)
+      .exact({-2}, nan)
+      .exact({nan}, nan)
+      .at({1e-10, -1e-10, 1000});
   integers_refused(s, "log1p");
 }
 OP_SPEC("log1m_exp") {
-  s.domain(-4, -0.1).unary(log1m_exp, [](double x) { return x > -std::numbers::ln2 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); });
-  s.exact({0}, -inf).exact({-inf}, -0.0).exact({nan}, nan).exact({1}, nan).at({-0x1p-30, -0x1p-10, -std::numbers::ln2, -20, -80, -1000});
+  s.domain(-4, -0.1).unary(
+      log1m_exp, [](double x) { return x > -std::numbers::ln2 ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x)); });
+  s.exact({0}, -inf)
+      .exact({-inf}, -0.0)
+      .exact({nan}, nan)
+      .exact({1}, nan)
+      .at({-0x1p-30, -0x1p-10, -std::numbers::ln2, -20, -80, -1000});
   integers_refused(s, "log1m_exp");
 }
 OP_SPEC("sqrt") {
@@ -90,12 +105,20 @@ OP_SPEC("sigmoid") {
 }
 OP_SPEC("log_sigmoid") {
   s.unary(log_sigmoid, [](double x) { return -softplus_of(-x); });
-  s.exact({inf}, 0).exact({-inf}, -inf).exact({0}, -std::numbers::ln2).exact({nan}, nan).at({-1000, -80, -20, 20, 80, 1000});
+  s.exact({inf}, 0)
+      .exact({-inf}, -inf)
+      .exact({0}, -std::numbers::ln2)
+      .exact({nan}, nan)
+      .at({-1000, -80, -20, 20, 80, 1000});
   integers_refused(s, "log_sigmoid");
 }
 OP_SPEC("softplus") {
   s.unary(softplus, softplus_of);
-  s.exact({inf}, inf).exact({-inf}, 0).exact({0}, std::numbers::ln2).exact({nan}, nan).at({-1000, -80, -20, 20, 80, 1000});
+  s.exact({inf}, inf)
+      .exact({-inf}, 0)
+      .exact({0}, std::numbers::ln2)
+      .exact({nan}, nan)
+      .at({-1000, -80, -20, 20, 80, 1000});
   integers_refused(s, "softplus");
 }
 OP_SPEC("relu") {

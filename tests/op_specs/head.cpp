@@ -26,7 +26,8 @@ Array scored(const Arrays& a, const HeadOptions& o) {
       z.push_back(y);
       top = std::max(top, y);
     }
-    const double log_z = top + std::log(dot(vocab, [&](std::int64_t v) { return std::exp(z[static_cast<std::size_t>(v)] - top); }));
+    const double log_z =
+        top + std::log(dot(vocab, [&](std::int64_t v) { return std::exp(z[static_cast<std::size_t>(v)] - top); }));
     out[i] = z[static_cast<std::size_t>(labels[i])] - log_z;
     out[count + i] = log_z;
   }
@@ -36,7 +37,8 @@ Array scored(const Arrays& a, const HeadOptions& o) {
 void head_cases(Spec& s, Head f, const std::vector<DType>& dtypes, const Tolerance& t) {
   s.tolerance(t).dtypes(dtypes);
   const auto with = [&](const std::string& label, const Shape& x, const Shape& w, bool bias, const HeadOptions& o) {
-    s.op([f, o](const Vars& v) { return f(v[0], v[1], v.size() > 3 ? v[3] : Var(), v[2].value(), o); }, [o](const Arrays& a) { return scored(a, o); });
+    s.op([f, o](const Vars& v) { return f(v[0], v[1], v.size() > 3 ? v[3] : Var(), v[2].value(), o); },
+         [o](const Arrays& a) { return scored(a, o); });
     Shape lead = x, bias_shape = w;
     lead.erase(x.size() - 1);
     bias_shape.erase(w.size() - 1);
@@ -58,14 +60,16 @@ void head_cases(Spec& s, Head f, const std::vector<DType>& dtypes, const Toleran
   const auto big = [&](const Shape& x, const Shape& w) {
     Shape lead = x;
     lead.erase(x.size() - 1);
-    s.op([f](const Vars& v) { return f(v[0], v[1], {}, v[2].value(), {.scale = 0.2}); }, [](const Arrays& a) { return scored(a, {.scale = 0.2}); });
+    s.op([f](const Vars& v) { return f(v[0], v[1], {}, v[2].value(), {.scale = 0.2}); },
+         [](const Arrays& a) { return scored(a, {.scale = 0.2}); });
     s.large_tensors({s.random(x), s.random(w), s.random_index(lead, -3, w[w.size() - 2])});
   };
   big({3, 41, 17}, {301, 17});
   big({2, 2, 19, 24}, {2, 67, 24});
   const Tensor x = filled({4, 3}), w = filled({5, 3});
   const auto labels = [](std::initializer_list<std::int64_t> n) { return Tensor::of<std::int64_t>(n); };
-  const auto refuses = [&](const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& labels, const std::string& text) {
+  const auto refuses = [&](const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& labels,
+                           const std::string& text) {
     s.rejects_call([=] { f(x, w, bias.defined() ? Var(bias) : Var(), labels, {}); }, text);
   };
   refuses(x, filled({5, 4}), {}, labels({0, 1, 2, 3}), "[token_logprobs] input [4,3] does not fit head [5,4]");
@@ -73,7 +77,8 @@ void head_cases(Spec& s, Head f, const std::vector<DType>& dtypes, const Toleran
   refuses(x, w, {}, labels({0, 1, 2, 5}), "[token_logprobs] index 5 at position 3 is outside");
   refuses(x, w, filled({4}), labels({0, 1, 2, 3}), "[token_logprobs] bias [4] does not fit head [5,3]");
   refuses(x, filled({0, 3}), {}, labels({-1, -1, -1, -1}), "[token_logprobs] the head [0,3] has no rows");
-  refuses(filled({3, 2, 3}), filled({2, 5, 3}), {}, Tensor::zeros({3, 2}, DType::i64), "[token_logprobs] input [3,2,3] does not fit head [2,5,3]");
+  refuses(filled({3, 2, 3}), filled({2, 5, 3}), {}, Tensor::zeros({3, 2}, DType::i64),
+          "[token_logprobs] input [3,2,3] does not fit head [2,5,3]");
   refuses(x, w, {}, filled({4}), "[token_logprobs] needs i64 indices, not f32");
   refuses(x, filled({5, 3}, DType::f64), {}, labels({0, 1, 2, 3}), "[token_logprobs] mixes f32 [4,3] with f64 [5,3]");
 }

@@ -12,7 +12,13 @@ Tensor indices(std::initializer_list<std::int64_t> values) { return Tensor::of<s
 
 OP_SPEC("gather") {
   s.tolerance(no_change);
-  const std::vector<std::tuple<int, Shape, Shape>> shapes = {{0, {5}, {3}}, {0, {5}, {9}}, {1, {3, 4}, {3, 2}}, {0, {3, 4}, {5, 4}}, {-1, {2, 3, 4}, {2, 3, 1}}, {1, {2, 3, 4}, {2, 0, 4}}, {0, {1}, {1}}};
+  const std::vector<std::tuple<int, Shape, Shape>> shapes = {{0, {5}, {3}},
+                                                             {0, {5}, {9}},
+                                                             {1, {3, 4}, {3, 2}},
+                                                             {0, {3, 4}, {5, 4}},
+                                                             {-1, {2, 3, 4}, {2, 3, 1}},
+                                                             {1, {2, 3, 4}, {2, 0, 4}},
+                                                             {0, {1}, {1}}};
   const auto with = [&s](int axis, const Shape& x, const Shape& index) {
     s.op([axis](const Vars& v) { return gather(v[0], v[1].value(), axis); },
          [axis](const Arrays& a) {
@@ -22,7 +28,8 @@ OP_SPEC("gather") {
              return a[0].at(i);
            });
          });
-    s.on_tensors(fmt::format("axis {}", axis), {s.random(x), s.random_index(index, 0, x[axis < 0 ? axis + x.size() : axis])});
+    s.on_tensors(fmt::format("axis {}", axis),
+                 {s.random(x), s.random_index(index, 0, x[axis < 0 ? axis + x.size() : axis])});
   };
   for (const auto& [axis, x, index] : shapes) with(axis, x, index);
   const Tensor x = filled({3, 4});
@@ -57,8 +64,13 @@ OP_SPEC("scatter_add") {
   with(-1, {2, 3, 4}, 3);
   with(0, {0}, 3);
   with(1, {2, 0, 3}, 2);
-  s.rejects_call([] { scatter_add(indices({0, 3}), filled({2}), 0, 3); }, "[scatter_add] index 3 at position 1 is outside [0, 3)");
-  s.rejects_call([] { scatter_add(indices({0}), filled({2}), 0, 3); }, "[scatter_add] index [1] and values [2] differ in shape");
+  s.rejects_call(
+      [] {
+        scatter_add(indices({0, 3}), filled({2}), 0, 3);
+      },
+      "[scatter_add] index 3 at position 1 is outside [0, 3)");
+  s.rejects_call([] { scatter_add(indices({0}), filled({2}), 0, 3); },
+                 "[scatter_add] index [1] and values [2] differ in shape");
 }
 
 OP_SPEC("embedding") {
@@ -88,9 +100,18 @@ OP_SPEC("embedding") {
   with({2, 5, 3}, {2});
   with({2, 5, 3}, {2, 4});
   with({2, 4, 2}, {2, 3, 2});
-  s.rejects_call([] { embedding(filled({4}), indices({0})); }, "[embedding] the table must be [V,D] or [R,V,D], not [4]");
-  s.rejects_call([] { embedding(filled({4, 2}), indices({1, 4})); }, "[embedding] index 4 at position 1 is outside [0, 4)");
-  s.rejects_call([] { embedding(filled({3, 4, 2}), indices({1, 0})); }, "[embedding] table [3,4,2] has 3 runs but the index is [2]");
+  s.rejects_call([] { embedding(filled({4}), indices({0})); },
+                 "[embedding] the table must be [V,D] or [R,V,D], not [4]");
+  s.rejects_call(
+      [] {
+        embedding(filled({4, 2}), indices({1, 4}));
+      },
+      "[embedding] index 4 at position 1 is outside [0, 4)");
+  s.rejects_call(
+      [] {
+        embedding(filled({3, 4, 2}), indices({1, 0}));
+      },
+      "[embedding] table [3,4,2] has 3 runs but the index is [2]");
 }
 
 }  // namespace plumb::specs

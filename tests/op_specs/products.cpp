@@ -6,7 +6,8 @@ namespace {
 
 const Tolerance of_terms{.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 0.51, .of_largest = true};
 
-const Tolerance with_bias{.f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 1.02, .of_largest = true};  // the product is rounded first
+const Tolerance with_bias{
+    .f64 = 1e-12, .f32_ulps = 8, .bf16_ulps = 1.02, .of_largest = true};  // the product is rounded first
 
 Array matmul_of(const Arrays& a) {
   const auto batch = [](Shape s) {
@@ -52,10 +53,21 @@ Array linear_of(const Arrays& a) {
 
 OP_SPEC("matmul") {
   s.tolerance(of_terms).op([](const Vars& v) { return matmul(v[0], v[1]); }, matmul_of);
-  const std::vector<std::pair<Shape, Shape>> pairs = {
-      {{1, 1}, {1, 1}},       {{2, 3}, {3, 4}},       {{1, 5}, {5, 1}},           {{5, 1}, {1, 3}},       {{0, 3}, {3, 2}},          {{2, 0}, {0, 3}},
-      {{2, 3}, {3, 0}},       {{2, 2, 3}, {2, 3, 2}}, {{2, 2, 3}, {3, 2}},        {{3, 2}, {2, 2, 3}},    {{2, 1, 2, 3}, {3, 3, 2}}, {{1, 2, 3}, {4, 3, 1}},
-      {{2, 2, 1, 3}, {2, 1, 3, 2}}, {{0, 2, 3}, {0, 3, 2}}, {{3, 97}, {97, 2}}};
+  const std::vector<std::pair<Shape, Shape>> pairs = {{{1, 1}, {1, 1}},
+                                                      {{2, 3}, {3, 4}},
+                                                      {{1, 5}, {5, 1}},
+                                                      {{5, 1}, {1, 3}},
+                                                      {{0, 3}, {3, 2}},
+                                                      {{2, 0}, {0, 3}},
+                                                      {{2, 3}, {3, 0}},
+                                                      {{2, 2, 3}, {2, 3, 2}},
+                                                      {{2, 2, 3}, {3, 2}},
+                                                      {{3, 2}, {2, 2, 3}},
+                                                      {{2, 1, 2, 3}, {3, 3, 2}},
+                                                      {{1, 2, 3}, {4, 3, 1}},
+                                                      {{2, 2, 1, 3}, {2, 1, 3, 2}},
+                                                      {{0, 2, 3}, {0, 3, 2}},
+                                                      {{3, 97}, {97, 2}}};
   for (const auto& [a, b] : pairs) s.on("shapes", {a, b});
   s.large({{65, 193}, {193, 49}}).large({{6, 50, 31}, {31, 40}}).large({{4, 33, 100}, {4, 100, 17}});
   s.rejects({filled({2, 3}), filled({2, 3})}, "[matmul] shapes [2,3] and [2,3] do not multiply");
@@ -68,8 +80,9 @@ OP_SPEC("matmul") {
 OP_SPEC("linear") {
   s.tolerance(of_terms).op([](const Vars& v) { return linear(v[0], v[1], v.size() > 2 ? v[2] : Var()); }, linear_of);
   const std::vector<std::vector<Shape>> shapes = {
-      {{3}, {2, 3}},          {{4, 3}, {2, 3}},          {{1, 1}, {1, 1}},       {{2, 3, 4}, {3, 4}},      {{2, 1, 3, 2}, {3, 2}}, {{0, 3}, {2, 3}},
-      {{2, 0, 3}, {2, 3}},    {{4, 0}, {2, 0}},          {{4, 3}, {0, 3}},       {{3, 98}, {2, 98}},       {{2, 4, 3}, {2, 2, 3}}, {{2, 3, 2, 3}, {2, 2, 3}},
+      {{3}, {2, 3}},          {{4, 3}, {2, 3}},   {{1, 1}, {1, 1}},       {{2, 3, 4}, {3, 4}},
+      {{2, 1, 3, 2}, {3, 2}}, {{0, 3}, {2, 3}},   {{2, 0, 3}, {2, 3}},    {{4, 0}, {2, 0}},
+      {{4, 3}, {0, 3}},       {{3, 98}, {2, 98}}, {{2, 4, 3}, {2, 2, 3}}, {{2, 3, 2, 3}, {2, 2, 3}},
       {{3, 2}, {3, 4, 2}}};
   for (auto list : shapes) {
     s.on("input, weight", list);
@@ -79,7 +92,9 @@ OP_SPEC("linear") {
     s.tolerance(with_bias).on("input, weight, bias", list).tolerance(of_terms);
   }
   s.tolerance(with_bias);
-  s.large({{5, 37, 101}, {70, 101}, {70}}).large({{3, 4, 21, 40}, {3, 33, 40}, {3, 33}}).large({{130, 64}, {64, 64}, {64}});
+  s.large({{5, 37, 101}, {70, 101}, {70}})
+      .large({{3, 4, 21, 40}, {3, 33, 40}, {3, 33}})
+      .large({{130, 64}, {64, 64}, {64}});
   s.rejects({filled({4, 3}), filled({2, 4})}, "[linear] input [4,3] does not fit weight [2,4]");
   s.rejects({filled({4, 3}), filled({3})}, "[linear] input [4,3] does not fit weight [3]");
   s.rejects({filled({}), filled({2, 3})}, "[linear] input [] does not fit weight [2,3]");

@@ -90,7 +90,8 @@ Spec& Spec::unary(std::function<Var(const Var&)> f, std::function<double(double)
        for (auto& v : out.values) v = r(v);
        return out;
      });
-  for (const Shape& shape : {Shape{}, Shape{0}, Shape{1}, Shape{1, 1, 1}, Shape{3, 0, 2}, Shape{7}, Shape{3, 5}, Shape{2, 3, 4}, Shape{67}})
+  for (const Shape& shape :
+       {Shape{}, Shape{0}, Shape{1}, Shape{1, 1, 1}, Shape{3, 0, 2}, Shape{7}, Shape{3, 5}, Shape{2, 3, 4}, Shape{67}})
     on("shape", {shape});
   return large({{41, 1031}});
 }
@@ -102,18 +103,24 @@ Spec& Spec::binary(std::function<Var(const Var&, const Var&)> f, std::function<d
          return r(a[0].at(broadcast_index(a[0].shape, i)), a[1].at(broadcast_index(a[1].shape, i)));
        });
      });
-  const std::vector<std::pair<Shape, Shape>> pairs = {{{}, {}},           {{0}, {0}},          {{1}, {1}},          {{3, 0, 2}, {1, 1, 2}},
-                                                      {{17}, {17}},       {{3, 5}, {3, 5}},    {{3, 4}, {4}},       {{3, 4}, {3, 1}},
-                                                      {{5, 1}, {1, 4}},   {{}, {2, 3}},        {{2, 3, 4}, {}},     {{2, 1, 3}, {4, 1}},
-                                                      {{1, 3}, {2, 1, 1}}};
+  const std::vector<std::pair<Shape, Shape>> pairs = {
+      {{}, {}},         {{0}, {0}},          {{1}, {1}},         {{3, 0, 2}, {1, 1, 2}}, {{17}, {17}},
+      {{3, 5}, {3, 5}}, {{3, 4}, {4}},       {{3, 4}, {3, 1}},   {{5, 1}, {1, 4}},       {{}, {2, 3}},
+      {{2, 3, 4}, {}},  {{2, 1, 3}, {4, 1}}, {{1, 3}, {2, 1, 1}}};
   for (const auto& [a, b] : pairs) on("shapes", {a, b});
   large({{41, 1031}, {1031}});
   const Tensor x = random({3, 4});
-  aliased_.push_back({"one tensor twice", {x}, [f](const Vars& v) { return f(v[0], v[0]); },
-                      [r](const Arrays& a) { return build(a[0].shape, [&](const Dims& i) { return r(a[0].at(i), a[0].at(i)); }); },
-                      tolerance_, dtypes_, false});
+  aliased_.push_back(
+      {"one tensor twice",
+       {x},
+       [f](const Vars& v) { return f(v[0], v[0]); },
+       [r](const Arrays& a) { return build(a[0].shape, [&](const Dims& i) { return r(a[0].at(i), a[0].at(i)); }); },
+       tolerance_,
+       dtypes_,
+       false});
   rejects({filled({4, 3}), filled({2, 3})}, "shapes [4,3] and [2,3] do not broadcast");
-  return rejects({filled({2}, DType::f32), filled({2}, DType::f64)}, "mixes f32 [2] with f64 [2]; convert one with to()");
+  return rejects({filled({2}, DType::f32), filled({2}, DType::f64)},
+                 "mixes f32 [2] with f64 [2]; convert one with to()");
 }
 
 Spec& Spec::exact(std::vector<double> inputs, double expected) {

@@ -40,7 +40,7 @@ struct Case {
   Reference reference;
   Tolerance tolerance;
   std::vector<DType> dtypes;
-  bool large = false;          // enough work for several threads; too much for difference quotients
+  bool large = false;  // enough work for several threads; too much for difference quotients
 };
 
 struct Point {
@@ -122,8 +122,7 @@ Tensor filled(const Shape& shape, DType dtype = DType::f32);  // ones, for error
 
 #define PLUMB_SPEC_JOIN2(a, b) a##b
 #define PLUMB_SPEC_JOIN(a, b) PLUMB_SPEC_JOIN2(a, b)
-#define OP_SPEC(name)                                                                               \
-  static void PLUMB_SPEC_JOIN(spec_, __LINE__)(::plumb::specs::Spec & s);                            \
-  static const ::plumb::specs::Registered PLUMB_SPEC_JOIN(entry_, __LINE__)(                         \
-      name, &PLUMB_SPEC_JOIN(spec_, __LINE__));                                                      \
+#define OP_SPEC(name) \
+  static void PLUMB_SPEC_JOIN(spec_, __LINE__)(::plumb::specs::Spec & s); \
+  static const ::plumb::specs::Registered PLUMB_SPEC_JOIN(entry_, __LINE__)(name, &PLUMB_SPEC_JOIN(spec_, __LINE__)); \
   static void PLUMB_SPEC_JOIN(spec_, __LINE__)([[maybe_unused]] ::plumb::specs::Spec & s)

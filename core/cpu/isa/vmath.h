@@ -42,7 +42,7 @@ PLUMB_INLINE F32 tanh(F32 x) {
   p = fma(p, s, splat(1.33314422036e-1f));
   p = fma(p, s, splat(-3.33332819422e-1f));
   const F32 small = fma(p, s * x, x), large = 1.0f - 2.0f / (exp(t + t) + 1.0f);
-  return t > 0.625f ? copy_sign(large, x) : small;
+  return copy_sign(t > 0.625f ? large : small, x);  // of -0 too
 }
 PLUMB_INLINE F64 tanh(F64 x) { return sleef_tanh(x); }
 
