@@ -6,12 +6,12 @@ export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-1000}
 
 say() { printf '== %s\n' "$*"; }
 
-# Runs a command quietly: its output is shown only if it fails.
+# Runs a command quietly: its output, less ninja's progress, is shown only if it fails.
 quietly() {
   local log status=0
   log=$(mktemp)
   "$@" >"$log" 2>&1 </dev/null || status=$?
-  [[ $status -eq 0 ]] || cat "$log" >&2
+  [[ $status -eq 0 ]] || grep -v '^\[[0-9]*/[0-9]*\] ' "$log" >&2 || true
   rm -f "$log"
   return $status
 }
