@@ -16,9 +16,9 @@ namespace plumb {
 namespace {
 
 struct Pass {
-  std::uint64_t id = 0;        // of this walk over the graph
-  std::uint64_t sites = 0;     // of the outermost pass: numbers the use sites of leaves
-  bool collects = false;       // first-order, into leaves
+  std::uint64_t id = 0;     // of this walk over the graph
+  std::uint64_t sites = 0;  // of the outermost pass: numbers the use sites of leaves
+  bool collects = false;    // first-order, into leaves
   bool create_graph = false;
   bool retain = true;
   bool stops_at_wanted = false;
@@ -120,7 +120,8 @@ void speak(Node& node, Pass& pass) {
     if (pass.stops_at_wanted) return;
   }
   if (node.is_leaf()) return;
-  if (node.released) fail(node.op(), "its saved values were freed by an earlier backward(); pass retain = true to the first one");
+  if (node.released)
+    fail(node.op(), "its saved values were freed by an earlier backward(); pass retain = true to the first one");
   const Grads parts = rule_of(node, g, pass);
   PLUMB_ASSERT(static_cast<int>(parts.size()) == node.inputs());
   for (int i = 0; i < node.inputs(); ++i)
@@ -133,7 +134,8 @@ void speak(Node& node, Pass& pass) {
 }
 
 struct Running {  // makes a pass the running one, and leaves no scratch behind when an error is thrown
-  Running(Pass& pass, std::vector<Node*> nodes) : nodes(std::move(nodes)), before(std::exchange(running, &pass)), mode(pass.create_graph) {}
+  Running(Pass& pass, std::vector<Node*> nodes)
+      : nodes(std::move(nodes)), before(std::exchange(running, &pass)), mode(pass.create_graph) {}
   ~Running() {
     running = before;
     for (Node* n : nodes) n->grad = Var();
@@ -201,7 +203,8 @@ std::vector<Var> grad(const std::vector<Var>& values, const std::vector<Var>& in
   std::vector<std::pair<NodePtr, Var>> starts;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool seeded = i < seeds.size() && seeds[i].defined();
-    if (!seeded && values[i].numel() != 1) fail("grad", "a value of shape {} needs a seed", to_string(values[i].shape()));
+    if (!seeded && values[i].numel() != 1)
+      fail("grad", "a value of shape {} needs a seed", to_string(values[i].shape()));
     if (values[i].requires_grad()) starts.emplace_back(values[i].node(), seeded ? seeds[i] : Var(ones_like(values[i])));
   }
   run(pass, starts);

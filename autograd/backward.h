@@ -31,7 +31,7 @@ template <class F>
 std::vector<Var> grad_of_composed(F&& composed, const std::vector<Var>& inputs, const Var& g);
 
 namespace detail {
-bool pass_blames();  // whether the running pass inspects gradients
+bool pass_blames();              // whether the running pass inspects gradients
 Var pass_through(const Var& x);  // a new node with the same value
 // A backward pass inside a rule: gradients of value into parameters (as part of the running pass) and as results for inputs.
 std::vector<Var> nested_backward(const Var& value, const std::vector<Var>& inputs, const Var& g);

@@ -12,7 +12,8 @@ namespace plumb {
 // The first non-finite value: the operator, where in the model, whether in its output or in a gradient, at which index.
 class NonFinite : public UserError {
  public:
-  NonFinite(std::string op, std::string scope, bool in_gradient, std::int64_t index, double value, const std::string& shape);
+  NonFinite(std::string op, std::string scope, bool in_gradient, std::int64_t index, double value,
+            const std::string& shape);
   std::string op, scope;
   bool in_gradient;
   std::int64_t index;

@@ -29,8 +29,9 @@ std::vector<Var> leaves(const std::vector<Tensor>& inputs) {
 }
 
 // Holds `analytic` (one for each floating input) against differences of the scalar function.
-GradcheckResult compare(const std::function<double(const std::vector<Tensor>&)>& scalar, const std::vector<Tensor>& inputs,
-                        const std::vector<Tensor>& analytic, const GradcheckOptions& o) {
+GradcheckResult compare(const std::function<double(const std::vector<Tensor>&)>& scalar,
+                        const std::vector<Tensor>& inputs, const std::vector<Tensor>& analytic,
+                        const GradcheckOptions& o) {
   GradcheckResult r;
   for (std::size_t k = 0; k < inputs.size(); ++k) {
     if (!is_floating(inputs[k].dtype())) continue;
@@ -42,7 +43,8 @@ GradcheckResult compare(const std::function<double(const std::vector<Tensor>&)>&
       const double off = std::abs(expected - have) / scale;
       if (!(off <= r.worst)) {
         r.worst = off;
-        r.report = fmt::format("input {} entry {}: gradient {:.12g}, difference quotient {:.12g}", k, i, have, expected);
+        r.report =
+            fmt::format("input {} entry {}: gradient {:.12g}, difference quotient {:.12g}", k, i, have, expected);
       }
       if (!(off <= 1)) r.ok = false;
     }

@@ -11,8 +11,8 @@ namespace plumb {
 
 struct GradcheckResult {
   bool ok = true;
-  double worst = 0;     // largest |difference| / (absolute + relative * |value|)
-  std::string report;   // the worst entry in words
+  double worst = 0;    // largest |difference| / (absolute + relative * |value|)
+  std::string report;  // the worst entry in words
 };
 struct GradcheckOptions {
   double step = 1e-5, relative = 1e-6, absolute = 1e-7;

@@ -34,8 +34,8 @@ class Saved {
 };
 
 struct Edge {
-  NodePtr to;      // null: no gradient wanted
-  Tensor saved;    // the input's value, if the rule reads it
+  NodePtr to;    // null: no gradient wanted
+  Tensor saved;  // the input's value, if the rule reads it
   Shape shape;
   std::uint32_t version = 0;
   DType dtype = DType::f32;
@@ -56,13 +56,13 @@ class Node {
   static void* operator new(std::size_t bytes);
   static void operator delete(void* p, std::size_t bytes) noexcept;
 
-  Tensor output;                   // saved when the rule reads it
+  Tensor output;  // saved when the rule reads it
   std::uint32_t output_version = 0;
-  Var grad;                        // scratch of a backward pass
-  std::uint64_t order;             // creation order: consumers come later
-  std::uint64_t seen = 0;          // scratch: the pass that visited it
-  bool released = false;           // its saved values are gone
-  std::string scope;               // where it was made; kept only while blame is on
+  Var grad;                // scratch of a backward pass
+  std::uint64_t order;     // creation order: consumers come later
+  std::uint64_t seen = 0;  // scratch: the pass that visited it
+  bool released = false;   // its saved values are gone
+  std::string scope;       // where it was made; kept only while blame is on
 
  private:
   friend class NodePtr;
@@ -121,7 +121,8 @@ extern thread_local bool blame_on;
 // Writes an operator on the tape: its inputs, its value, what its rule reads, and the rule (const Saved&, const Var& g) -> Grads.
 template <class Rule>
 Var record(const char* op, const Var* inputs, std::size_t n, Tensor value, Saves saves, Rule rule) {
-  if (detail::blame_on) [[unlikely]] detail::inspect(op, value);
+  if (detail::blame_on) [[unlikely]]
+    detail::inspect(op, value);
   if (!grad_enabled() || !detail::any_requires_grad(inputs, n)) return Var(std::move(value));
   NodePtr node(new detail::RuleNode<Rule>(op, static_cast<int>(n), std::move(rule)));
   detail::attach(*node.get(), inputs, n, value, saves);

@@ -27,8 +27,8 @@ Var operator/(double s, const Var& a);
 Var pow(const Var& a, double exponent);
 Var maximum(const Var& a, const Var& b);  // where equal, half of the gradient goes to each
 Var minimum(const Var& a, const Var& b);
-Var clamp(const Var& a, double low, double high);  // gradient 1 inside and at the ends
-Var log_add_exp(const Var& a, const Var& b);       // log(e^a + e^b), exact at infinities
+Var clamp(const Var& a, double low, double high);           // gradient 1 inside and at the ends
+Var log_add_exp(const Var& a, const Var& b);                // log(e^a + e^b), exact at infinities
 Var where(const Tensor& mask, const Var& a, const Var& b);  // mask u8; what is not selected is not read by the gradient
 
 // Elementwise functions (ops/functions.cpp).
@@ -78,8 +78,9 @@ Var to(const Var& x, DType dtype);
 Var contiguous(const Var& x);
 
 // Indexing (ops/indexing.cpp). Indices are i64 tensors, checked.
-Var gather(const Var& x, const Tensor& index, int axis);                        // out[..i..] = x[..index[..i..]..]
-Var scatter_add(const Tensor& index, const Var& x, int axis, std::int64_t n);   // zeros of size n along axis, plus x at index
+Var gather(const Var& x, const Tensor& index, int axis);  // out[..i..] = x[..index[..i..]..]
+Var scatter_add(const Tensor& index, const Var& x, int axis,
+                std::int64_t n);                       // zeros of size n along axis, plus x at index
 Var embedding(const Var& table, const Tensor& index);  // [V,D], [...] -> [...,D]; packed: [R,V,D], [R,...] -> [R,...,D]
 
 // Products (ops/products.cpp). matmul broadcasts batch dimensions.
@@ -93,9 +94,9 @@ Var linear(const Var& x, const Var& w, const Var& bias = {});
 Var softmax(const Var& x);
 Var log_softmax(const Var& x);
 struct NormOptions {
-  bool center = true;       // LayerNorm; false: RMSNorm
+  bool center = true;  // LayerNorm; false: RMSNorm
   double eps = 1e-6;
-  double gain_offset = 0;   // 1: the gain is stored as its distance from one
+  double gain_offset = 0;  // 1: the gain is stored as its distance from one
 };
 // (x - mean) / sqrt(mean((x - mean)^2) + eps) * (gain + offset) + bias; gain and bias [n] or [R, n], may be undefined.
 Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions& options);
@@ -104,11 +105,12 @@ Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions&
 struct AttentionOptions {
   double scale = 1, softcap = 0;
   bool causal = true, squared_relu = false;
-  Tensor kv_length{};                            // i64 [B] or undefined
-  Tensor* max_logit = nullptr;                   // when given: filled with [B, H, T]
+  Tensor kv_length{};           // i64 [B] or undefined
+  Tensor* max_logit = nullptr;  // when given: filled with [B, H, T]
   Tensor* entropy = nullptr;
 };
-Var attention(const Var& q, const Var& k, const Var& v, const AttentionOptions& options);  // [B,T,H,d], [B,S,Hkv,d] -> [B,T,H,d]
+Var attention(const Var& q, const Var& k, const Var& v,
+              const AttentionOptions& options);  // [B,T,H,d], [B,S,Hkv,d] -> [B,T,H,d]
 Var attention_composed(const Var& q, const Var& k, const Var& v, const AttentionOptions& options);  // plain operators
 struct RopeOptions {
   double base = 10000;
@@ -123,7 +125,8 @@ struct HeadOptions {
   double scale = 1, softcap = 0;
 };
 Var token_logprobs(const Var& x, const Var& w, const Var& bias, const Tensor& labels, const HeadOptions& options = {});
-Var token_logprobs_composed(const Var& x, const Var& w, const Var& bias, const Tensor& labels, const HeadOptions& options = {});
+Var token_logprobs_composed(const Var& x, const Var& w, const Var& bias, const Tensor& labels,
+                            const HeadOptions& options = {});
 
 // Convolution (ops/convolution.cpp): x [B, C, H, W], w [O, C, k, k], bias [O] or undefined.
 Var conv2d(const Var& x, const Var& w, const Var& bias, int stride = 1, int padding = 0);

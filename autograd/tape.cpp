@@ -133,7 +133,8 @@ Var Saved::operator[](int i) const {
 
 Var Saved::output() const {
   if (node_.output.storage()->version() != node_.output_version)
-    fail(node_.op(), "its output {} was changed in place; its gradient would be wrong", to_string(node_.output.shape()));
+    fail(node_.op(), "its output {} was changed in place; its gradient would be wrong",
+         to_string(node_.output.shape()));
   return Var(node_.output, NodePtr(&node_));
 }
 
@@ -141,7 +142,8 @@ bool Saved::needs(int i) const { return static_cast<bool>(node_.edges()[i].to); 
 
 Leaf::Leaf(const Tensor& value, Tensor grad, std::string name)
     : Node("leaf", 0), shape_(value.shape()), dtype_(value.dtype()), device_(value.device()), name_(std::move(name)) {
-  if (!is_floating(dtype_)) fail("leaf", "{} {} cannot have a gradient: its dtype is not floating", name_, name_of(dtype_));
+  if (!is_floating(dtype_))
+    fail("leaf", "{} {} cannot have a gradient: its dtype is not floating", name_, name_of(dtype_));
   if (grad.defined()) {
     PLUMB_ASSERT(grad.shape() == shape_ && grad.is_contiguous());
     dtype_ = grad.dtype();

@@ -1,5 +1,6 @@
 // Speed of products: GFLOP/s of one core for the shapes that training meets. `--benchmark_filter=f32` picks some.
 #include <benchmark/benchmark.h>
+
 #include <random>
 #include <vector>
 

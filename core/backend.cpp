@@ -2,9 +2,10 @@
 // that a program without a GPU never loads CUDA's libraries.
 #include "core/backend.h"
 
+#include <dlfcn.h>
+
 #include <array>
 #include <charconv>
-#include <dlfcn.h>
 #include <filesystem>
 #include <mutex>
 #include <string>

@@ -67,7 +67,7 @@ struct Norm {
   void *y = nullptr, *mean = nullptr, *rstd = nullptr;
 };
 struct NormGrad {
-  Norm forward;              // x, gain, mean, rstd as the forward pass left them
+  Norm forward;  // x, gain, mean, rstd as the forward pass left them
   const void* dy = nullptr;
   void* dx = nullptr;
   void *dgain = nullptr, *dbias = nullptr;  // [runs, n], accumulated into by a left fold over examples; or null
@@ -88,15 +88,15 @@ struct Rope {
 // null = S). logits z = scale * q.k, z <- softcap * tanh(z / softcap) when softcap > 0, weights softmax(z), or
 // relu(z)^2 / sqrt(S) with squared_relu. A row's bits do not depend on T, S, or its neighbours.
 struct Attention {
-  Raw q, k, v, out;                          // out [B, T, H, d]
-  void* log_sum_exp = nullptr;               // [B, H, T] contiguous, f32 (f64 for f64)
+  Raw q, k, v, out;             // out [B, T, H, d]
+  void* log_sum_exp = nullptr;  // [B, H, T] contiguous, f32 (f64 for f64)
   double scale = 1, softcap = 0;
   bool causal = true, squared_relu = false;
-  const std::int64_t* kv_length = nullptr;   // [B] on the device
+  const std::int64_t* kv_length = nullptr;        // [B] on the device
   void *max_logit = nullptr, *entropy = nullptr;  // optional statistics [B, H, T]: before the softcap; nats
 };
 struct AttentionGrad {
-  Attention forward;   // out and log_sum_exp as the forward pass left them
+  Attention forward;  // out and log_sum_exp as the forward pass left them
   Raw dout, dq, dk, dv;
 };
 
@@ -113,25 +113,25 @@ struct TokenLogprobs {
   void *logp = nullptr, *log_z = nullptr;
 };
 struct TokenLogprobsGrad {
-  TokenLogprobs forward;                                 // log_z as the forward pass left it
-  const void *g_logp = nullptr, *g_log_z = nullptr;      // [N]; either may be null
-  void* dx = nullptr;                                    // [N, d] or null
-  void *dw = nullptr, *dbias = nullptr;                  // f32 (f64): accumulated into, example by example; or null
+  TokenLogprobs forward;                             // log_z as the forward pass left it
+  const void *g_logp = nullptr, *g_log_z = nullptr;  // [N]; either may be null
+  void* dx = nullptr;                                // [N, d] or null
+  void *dw = nullptr, *dbias = nullptr;              // f32 (f64): accumulated into, example by example; or null
 };
 
 // One optimiser pass over a slice of the parameter arena.
 struct AdamSlice {
   std::int64_t offset = 0, count = 0;
-  double lr = 0;             // eta_t, per-tensor multipliers included
-  double decay = 0;          // what theta is multiplied by: theta <- theta - lr * delta - decay * theta
-  double gradient_scale = 1; // clipping
+  double lr = 0;              // eta_t, per-tensor multipliers included
+  double decay = 0;           // what theta is multiplied by: theta <- theta - lr * delta - decay * theta
+  double gradient_scale = 1;  // clipping
 };
 struct Adam {
   void *param = nullptr, *grad = nullptr, *m = nullptr, *u = nullptr;  // arenas, one dtype (f32 or f64)
   DType dtype = DType::f32;
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
-  double bias1 = 1, bias2 = 1;                   // 1 - beta^(t+1)
-  bool atan2 = false;                            // delta = 1.27 atan2(m_hat, sqrt(u_hat))
+  double bias1 = 1, bias2 = 1;  // 1 - beta^(t+1)
+  bool atan2 = false;           // delta = 1.27 atan2(m_hat, sqrt(u_hat))
 };
 
 }  // namespace kernels
@@ -166,11 +166,12 @@ class Backend {
   virtual void fold_rows(const Raw& x, const Raw& out) = 0;
 
   // Indexing. Indices are i64 and have been checked.
-  virtual void gather(const Raw& x, const Raw& index, int axis, const Raw& out) = 0;         // out[..i..] = x[..index[..i..]..]
-  virtual void scatter_add(const Raw& index, const Raw& x, int axis, const Raw& out) = 0;    // in order of position
-  virtual void take_rows(const Raw& table, const Raw& index, const Raw& out) = 0;            // [R,V,D], [R,N] -> [R,N,D]
-  virtual void add_to_rows(const Raw& index, const Raw& x, const Raw& table) = 0;            // its gradient, in order of n
-  virtual bool index_in_range(const Raw& index, std::int64_t low, std::int64_t high) = 0;    // low <= all < high
+  virtual void gather(const Raw& x, const Raw& index, int axis,
+                      const Raw& out) = 0;  // out[..i..] = x[..index[..i..]..]
+  virtual void scatter_add(const Raw& index, const Raw& x, int axis, const Raw& out) = 0;  // in order of position
+  virtual void take_rows(const Raw& table, const Raw& index, const Raw& out) = 0;          // [R,V,D], [R,N] -> [R,N,D]
+  virtual void add_to_rows(const Raw& index, const Raw& x, const Raw& table) = 0;  // its gradient, in order of n
+  virtual bool index_in_range(const Raw& index, std::int64_t low, std::int64_t high) = 0;  // low <= all < high
 
   // Products.
   virtual void matmul(const kernels::Matmul& m) = 0;
@@ -191,7 +192,8 @@ class Backend {
   virtual void col2im(const Raw& cols, const Raw& x, int kernel, int stride, int padding) = 0;
 
   // Random numbers: element i of `out` (contiguous) is draw `first + i` of the stream `key` (core/random.h).
-  virtual void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b, const Raw& out) = 0;
+  virtual void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b,
+                      const Raw& out) = 0;
 
   // Optimiser: one pass over slices of an arena; the sum of squares of slices (f64, fixed tree, for the norm).
   virtual void adam(const kernels::Adam& a, const kernels::AdamSlice* slices, int count) = 0;

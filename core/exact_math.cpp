@@ -27,7 +27,9 @@ bool fused() {
 double exp(double x) { return fused() ? Sleef_finz_expd1_u10purecfma(x) : Sleef_cinz_expd1_u10purec(x); }
 double log(double x) { return fused() ? Sleef_finz_logd1_u10purecfma(x) : Sleef_cinz_logd1_u10purec(x); }
 double tanh(double x) { return fused() ? Sleef_finz_tanhd1_u10purecfma(x) : Sleef_cinz_tanhd1_u10purec(x); }
-double pow(double x, double y) { return fused() ? Sleef_finz_powd1_u10purecfma(x, y) : Sleef_cinz_powd1_u10purec(x, y); }
+double pow(double x, double y) {
+  return fused() ? Sleef_finz_powd1_u10purecfma(x, y) : Sleef_cinz_powd1_u10purec(x, y);
+}
 double cos_pi(double x) { return fused() ? Sleef_finz_cospid1_u05purecfma(x) : Sleef_cinz_cospid1_u05purec(x); }
 
 }  // namespace plumb::exact

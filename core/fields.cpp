@@ -1,10 +1,11 @@
 // Ranges and choices of fields, and the nearest name for a typo.
 #include "core/fields.h"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/errors.h"

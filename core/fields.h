@@ -119,12 +119,9 @@ class Fields {
   }
   template <class T>
   static FieldTarget target_of(T& value) {
-    if constexpr (std::is_enum_v<T>)
-      return EnumRef{integer_ref(value)};
-    else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
-      return integer_ref(value);
-    else
-      return FieldTarget(&value);
+    if constexpr (std::is_enum_v<T>) return EnumRef{integer_ref(value)};
+    else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) return integer_ref(value);
+    else return FieldTarget(&value);
   }
 
   std::deque<Entry> entries_;  // a deque: references stay valid while entries are added

@@ -16,19 +16,21 @@ struct Philox {  // one block: counter and key in, four words out
 class Key {
  public:
   explicit Key(std::uint64_t seed) : bits_(seed) {}
-  Key at(std::string_view purpose) const;   // a child stream
-  Key at(std::uint64_t index) const;        // a child stream, for a step, a row, a position
+  Key at(std::string_view purpose) const;  // a child stream
+  Key at(std::uint64_t index) const;       // a child stream, for a step, a row, a position
   std::uint64_t bits() const { return bits_; }
 
   // Tensors on `device`; element i is draw i.
-  Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType t = DType::f32, Device d = cpu_device) const;
+  Tensor uniform(const Shape& shape, double low = 0, double high = 1, DType t = DType::f32,
+                 Device d = cpu_device) const;
   Tensor normal(const Shape& shape, double mean = 0, double sd = 1, DType t = DType::f32, Device d = cpu_device) const;
-  Tensor truncated_normal(const Shape& shape, double sd = 1, DType t = DType::f32, Device d = cpu_device) const;  // at 2 sd, std restored
+  Tensor truncated_normal(const Shape& shape, double sd = 1, DType t = DType::f32,
+                          Device d = cpu_device) const;  // at 2 sd, std restored
   Tensor gumbel(const Shape& shape, DType t = DType::f32, Device d = cpu_device) const;
-  Tensor permutation(std::int64_t n) const;                               // i64 [n]
-  Tensor categorical(const Tensor& logits) const;                         // i64 [...] from [..., V]: Gumbel-max, one stream a row
+  Tensor permutation(std::int64_t n) const;        // i64 [n]
+  Tensor categorical(const Tensor& logits) const;  // i64 [...] from [..., V]: Gumbel-max, one stream a row
   // Single draws at a position, for host code.
-  double uniform_at(std::uint64_t i) const;   // [0, 1)
+  double uniform_at(std::uint64_t i) const;  // [0, 1)
   double normal_at(std::uint64_t i) const;
   std::uint64_t below(std::uint64_t n, std::uint64_t i) const;  // unbiased integer in [0, n)
 

@@ -38,8 +38,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   for (int i = 0; i < other.size(); ++i) {
     auto& d = out[i + shift];
     if (d == 1) d = other[i];
-    else if (other[i] != 1 && other[i] != d)
-      fail(op, "shapes {} and {} do not broadcast", to_string(a), to_string(b));
+    else if (other[i] != 1 && other[i] != d) fail(op, "shapes {} and {} do not broadcast", to_string(a), to_string(b));
   }
   return out;
 }

@@ -58,10 +58,11 @@ class Dims {
 using Shape = Dims;
 using Strides = Dims;
 
-std::int64_t numel(const Shape& shape);              // product; 1 for a scalar
-Strides row_major(const Shape& shape);               // strides of a contiguous tensor
-std::string to_string(const Dims& dims);             // "[4,3]"
-int axis_of(const char* op, int axis, int dims);     // resolves negative axes, or throws naming the operator
-Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);  // or "[op] shapes [4,3] and [2,3] do not broadcast"
+std::int64_t numel(const Shape& shape);           // product; 1 for a scalar
+Strides row_major(const Shape& shape);            // strides of a contiguous tensor
+std::string to_string(const Dims& dims);          // "[4,3]"
+int axis_of(const char* op, int axis, int dims);  // resolves negative axes, or throws naming the operator
+Shape broadcast_shapes(const char* op, const Shape& a,
+                       const Shape& b);  // or "[op] shapes [4,3] and [2,3] do not broadcast"
 
 }  // namespace plumb

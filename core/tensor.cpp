@@ -42,8 +42,7 @@ Tensor Tensor::arange(std::int64_t n, DType dtype, Device device) {
 }
 
 Tensor Tensor::from_bytes(const void* values, std::int64_t count, const Shape& shape, DType dtype) {
-  if (count != plumb::numel(shape))
-    fail("from", "{} values do not fill a tensor of shape {}", count, to_string(shape));
+  if (count != plumb::numel(shape)) fail("from", "{} values do not fill a tensor of shape {}", count, to_string(shape));
   Tensor t = empty(shape, dtype, cpu_device);
   if (count) std::memcpy(t.raw(), values, static_cast<std::size_t>(count) * size_of(dtype));
   return t;
@@ -269,7 +268,8 @@ void Tensor::copy_(const Tensor& from) {
 
 void Tensor::add_(const Tensor& x) {
   if (x.shape_ != shape_ || x.dtype_ != dtype_)
-    fail("add_", "{} {} does not match {} {}", name_of(x.dtype_), to_string(x.shape_), name_of(dtype_), to_string(shape_));
+    fail("add_", "{} {} does not match {} {}", name_of(x.dtype_), to_string(x.shape_), name_of(dtype_),
+         to_string(shape_));
   backend(device()).binary(kernels::Binary::add, view(), x.view(), view());
   storage_->changed();
 }

@@ -15,10 +15,13 @@ class Tensor {
   Tensor() = default;
 
   // Making. `what` names the asker in an out-of-memory error.
-  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = cpu_device, const char* what = "tensor");
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32, Device device = cpu_device,
+                      const char* what = "tensor");
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32, Device device = cpu_device);
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32, Device device = cpu_device);
-  static Tensor scalar(double value, DType dtype = DType::f32, Device device = cpu_device) { return full({}, value, dtype, device); }
+  static Tensor scalar(double value, DType dtype = DType::f32, Device device = cpu_device) {
+    return full({}, value, dtype, device);
+  }
   static Tensor arange(std::int64_t n, DType dtype = DType::i64, Device device = cpu_device);
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape) {
@@ -45,7 +48,9 @@ class Tensor {
   const StoragePtr& storage() const { return storage_; }
   std::int64_t offset() const { return offset_; }  // elements from the start of the storage
 
-  void* raw() const { return static_cast<std::byte*>(storage_->data()) + offset_ * static_cast<std::int64_t>(size_of(dtype_)); }
+  void* raw() const {
+    return static_cast<std::byte*>(storage_->data()) + offset_ * static_cast<std::int64_t>(size_of(dtype_));
+  }
   Raw view() const { return {raw(), dtype_, shape_, strides_}; }
   template <class T>
   T* data() const {  // host memory of dtype T; Bug otherwise
@@ -61,7 +66,8 @@ class Tensor {
   }
 
   // Views: never copy.
-  Tensor view_as(const Shape& shape, const Strides& strides, std::int64_t offset_elements) const;  // offset from this view
+  Tensor view_as(const Shape& shape, const Strides& strides,
+                 std::int64_t offset_elements) const;  // offset from this view
   Tensor transpose(int a, int b) const;
   Tensor permute(const Dims& axes) const;
   Tensor slice(int axis, std::int64_t begin, std::int64_t end, std::int64_t step = 1) const;
@@ -93,8 +99,8 @@ class Tensor {
   DType dtype_ = DType::f32;
 };
 
-bool same_bits(const Tensor& a, const Tensor& b);   // shape, dtype and every bit
-std::string to_string(const Tensor& t);             // shape, dtype and a few values
+bool same_bits(const Tensor& a, const Tensor& b);  // shape, dtype and every bit
+std::string to_string(const Tensor& t);            // shape, dtype and a few values
 inline Backend& backend_of(const Tensor& t) { return backend(t.device()); }
 
 }  // namespace plumb

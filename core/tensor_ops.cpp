@@ -81,7 +81,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const int extra = x.dim() - shape.size();
   bool broadcasts = extra >= 0;
-  for (int i = extra; broadcasts && i < x.dim(); ++i) broadcasts = shape[i - extra] == 1 || shape[i - extra] == x.shape()[i];
+  for (int i = extra; broadcasts && i < x.dim(); ++i)
+    broadcasts = shape[i - extra] == 1 || shape[i - extra] == x.shape()[i];
   if (!broadcasts) fail("sum_to", "shape {} is not a broadcast of {}", to_string(x.shape()), to_string(shape));
   Dims axes;
   for (int i = 0; i < x.dim(); ++i)
@@ -117,7 +118,8 @@ Tensor gather(const Tensor& x, const Tensor& index, int axis) {
   axis = axis_of("gather", axis, x.dim());
   bool fits = index.dim() == x.dim();
   for (int i = 0; fits && i < x.dim(); ++i) fits = i == axis || index.shape()[i] == x.shape()[i];
-  if (!fits) fail("gather", "index {} does not fit {} along axis {}", to_string(index.shape()), to_string(x.shape()), axis);
+  if (!fits)
+    fail("gather", "index {} does not fit {} along axis {}", to_string(index.shape()), to_string(x.shape()), axis);
   check_index("gather", index, 0, x.shape()[axis]);
   const Tensor out = Tensor::empty(index.shape(), x.dtype(), x.device(), "gather");
   backend_of(x).gather(x.view(), index.view(), axis, out.view());
@@ -199,7 +201,8 @@ void check_index(const char* op, const Tensor& index, std::int64_t low, std::int
   if (backend_of(index).index_in_range(index.view(), low, high)) return;
   const auto values = index.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] < low || values[i] >= high) fail(op, "index {} at position {} is outside [{}, {})", values[i], i, low, high);
+    if (values[i] < low || values[i] >= high)
+      fail(op, "index {} at position {} is outside [{}, {})", values[i], i, low, high);
 }
 
 }  // namespace plumb::kernels

@@ -1,12 +1,13 @@
 // The bar and the lines.
 #include "lab/progress.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <utility>
 
 namespace plumb {

@@ -1,8 +1,9 @@
 // The handler does nothing but what POSIX allows in one.
 #include "lab/signals.h"
 
-#include <atomic>
 #include <signal.h>
+
+#include <atomic>
 
 namespace plumb {
 namespace {

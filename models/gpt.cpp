@@ -31,14 +31,17 @@ void GptOptions::fields(Fields& f) {
   f("qk_norm", qk_norm)
       .one_of({"none", "layernorm", "rmsnorm", "layernorm_full", "rmsnorm_full", "l2", "kappa"})
       .help("normalisation of queries and keys, per head or (full) over all heads");
-  f("attn_scale", attn_scale).one_of({"sqrt_d", "d", "fixed"}).help("attention logits times 1/sqrt(d), 1/d or attn_scale_value");
+  f("attn_scale", attn_scale)
+      .one_of({"sqrt_d", "d", "fixed"})
+      .help("attention logits times 1/sqrt(d), 1/d or attn_scale_value");
   f("attn_scale_value", attn_scale_value).above(0).help("used when attn_scale = \"fixed\"");
   f("attn_softcap", attn_softcap).at_least(0).help("z <- c tanh(z/c) on attention logits; 0 = off");
   f("final_softcap", final_softcap).at_least(0).help("the same on output logits; 0 = off");
   f("kappa", kappa).above(0).help("largest attention logit in units of sqrt(d), for qk_norm = \"kappa\"");
   f("squared_relu_attention", squared_relu_attention).help("weights relu(z)^2/sqrt(T) in place of softmax");
   f("tied_head", tied_head).help("the head reads the embedding table");
-  f("residual_init_scaling", residual_init_scaling).help("matrices that write into the stream start smaller by sqrt(2 layers)");
+  f("residual_init_scaling", residual_init_scaling)
+      .help("matrices that write into the stream start smaller by sqrt(2 layers)");
   f("embedding_norm", embedding_norm).help("a norm right after the embedding");
   f("embed_std", embed_std).at_least(0).help("standard deviation of the embedding; 0 = 1/sqrt(width)");
   f("embed_multiplier", embed_multiplier).above(0).help("the embedding is multiplied by it");
@@ -48,8 +51,7 @@ void GptOptions::fields(Fields& f) {
 }
 
 Gpt::Gpt(const GptOptions& o)
-    : o_(o),
-      embedding_(o.vocab, o.width, o.embed_std > 0 ? o.embed_std : 1 / std::sqrt(static_cast<double>(o.width))) {
+    : o_(o), embedding_(o.vocab, o.width, o.embed_std > 0 ? o.embed_std : 1 / std::sqrt(static_cast<double>(o.width))) {
   if (o.vocab < 1) throw UserError(fmt::format("a vocabulary of {} makes no sense", o.vocab), "gpt");
   const nn::NormLayerOptions norm{.kind = o.norm, .bias = o.bias, .eps = o.norm_eps, .unit_offset = o.norm_unit_offset};
   positions_.shape = {o.context, o.width};
@@ -103,7 +105,8 @@ Var Gpt::features(const Tensor& tokens, const GptPass& pass) const {
     nn::AttentionTrace* trace = pass.trace ? &pass.trace->attention[i] : nullptr;
     const Block* block = blocks_[i].get();
     if (pass.checkpoint_activations && !trace)
-      x = checkpoint([block, pass, key](const std::vector<Var>& in) { return (*block)(in[0], pass, key, nullptr); }, {x});
+      x = checkpoint([block, pass, key](const std::vector<Var>& in) { return (*block)(in[0], pass, key, nullptr); },
+                     {x});
     else x = (*block)(x, pass, key, trace);
   }
   return (*final_norm_)(x);
@@ -118,7 +121,8 @@ Var Gpt::logits(const Tensor& tokens, const GptPass& pass) const {
 Var Gpt::token_logprobs(const Tensor& tokens, const Tensor& labels, const GptPass& pass) const {
   const Var x = features(tokens, pass);
   const Scope here("head");
-  return plumb::token_logprobs(x, head_weight(), {}, labels, {.scale = o_.logit_multiplier, .softcap = o_.final_softcap});
+  return plumb::token_logprobs(x, head_weight(), {}, labels,
+                               {.scale = o_.logit_multiplier, .softcap = o_.final_softcap});
 }
 
 GptCache Gpt::make_cache(std::int64_t rows, std::int64_t capacity, DType dtype, Device device) const {
@@ -126,7 +130,8 @@ GptCache Gpt::make_cache(std::int64_t rows, std::int64_t capacity, DType dtype, 
   const std::int64_t heads = o_.kv_heads ? o_.kv_heads : o_.heads, d = o_.width / o_.heads;
   for (std::size_t i = 0; i < blocks_.size(); ++i)
     cache.blocks.push_back({Tensor::zeros({rows, capacity, heads, d}, dtype, device),
-                            Tensor::zeros({rows, capacity, heads, d}, dtype, device), Tensor::zeros({rows}, DType::i64, device)});
+                            Tensor::zeros({rows, capacity, heads, d}, dtype, device),
+                            Tensor::zeros({rows}, DType::i64, device)});
   if (blocks_.empty()) cache.blocks.push_back({{}, {}, Tensor::zeros({rows}, DType::i64, device)});
   return cache;
 }

@@ -28,12 +28,12 @@ struct GptOptions {
   double attn_scale_value = 1, attn_softcap = 0, final_softcap = 0, kappa = 1;
   bool squared_relu_attention = false;
   bool tied_head = false, residual_init_scaling = false, embedding_norm = false;
-  double embed_std = 0;       // 0 = 1/sqrt(width)
+  double embed_std = 0;  // 0 = 1/sqrt(width)
   double embed_multiplier = 1, logit_multiplier = 1;
-  double layer_scale = 0;     // > 0: x + g * f(x), g starting there
+  double layer_scale = 0;  // > 0: x + g * f(x), g starting there
   double dropout = 0;
 
-  void fields(Fields& f);     // all but vocab, which the data decides
+  void fields(Fields& f);  // all but vocab, which the data decides
 };
 
 // Statistics of one forward pass, by block.
@@ -42,7 +42,7 @@ struct GptTrace {
 };
 
 struct GptPass {
-  bool training = false;      // dropout on; `key` draws its masks
+  bool training = false;  // dropout on; `key` draws its masks
   Key key{0};
   GptTrace* trace = nullptr;
   bool checkpoint_activations = false;
@@ -68,7 +68,8 @@ class Gpt final : public nn::Module {
   // Log-probability of each label and log Z, [2, B, T]; a negative label counts for nothing.
   Var token_logprobs(const Tensor& tokens, const Tensor& labels, const GptPass& pass = {}) const;
 
-  GptCache make_cache(std::int64_t rows, std::int64_t capacity, DType dtype = DType::f32, Device device = cpu_device) const;
+  GptCache make_cache(std::int64_t rows, std::int64_t capacity, DType dtype = DType::f32,
+                      Device device = cpu_device) const;
   // Logits [B, V] after the last of `tokens` [B, T], which are appended to the cache. The same bits as logits().
   Tensor decode(const Tensor& tokens, GptCache& cache) const;
 

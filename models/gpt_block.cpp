@@ -44,7 +44,8 @@ Block::Block(const GptOptions& o)
   for (int i = 0; i < 4; ++i)
     if (i % 2 == 0 ? before : after)
       norms_[i] = std::make_unique<nn::Norm>(
-          o.width, nn::NormLayerOptions{.kind = o.norm, .bias = o.bias, .eps = o.norm_eps, .unit_offset = o.norm_unit_offset});
+          o.width,
+          nn::NormLayerOptions{.kind = o.norm, .bias = o.bias, .eps = o.norm_eps, .unit_offset = o.norm_unit_offset});
   for (auto& g : gates_) {
     g.shape = {o.width};
     g.role = nn::Role::vector;
@@ -84,12 +85,13 @@ Var Block::operator()(const Var& x, const GptPass& pass, const Key& key, nn::Att
   };
   const Var mid = branch(x, norms_[0].get(), norms_[1].get(), gates_[0],
                          [&](const Var& y) { return dropped(attention_(y, trace), "attn"); });
-  return branch(mid, norms_[2].get(), norms_[3].get(), gates_[1], [&](const Var& y) { return dropped(mlp_(y), "mlp"); });
+  return branch(mid, norms_[2].get(), norms_[3].get(), gates_[1],
+                [&](const Var& y) { return dropped(mlp_(y), "mlp"); });
 }
 
 Var Block::decode(const Var& x, nn::KvCache& cache) const {
-  const Var mid = branch(x, norms_[0].get(), norms_[1].get(), gates_[0],
-                         [&](const Var& y) { return attention_.decode(y, cache); });
+  const Var mid =
+      branch(x, norms_[0].get(), norms_[1].get(), gates_[0], [&](const Var& y) { return attention_.decode(y, cache); });
   return branch(mid, norms_[2].get(), norms_[3].get(), gates_[1], [&](const Var& y) { return mlp_(y); });
 }
 

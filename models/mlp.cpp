@@ -7,7 +7,8 @@ Mlp::Mlp(const MlpOptions& o) : o_(o) {
   if (o.widths.size() < 2) throw UserError("an MLP needs at least an input and an output width", "mlp");
   for (std::size_t i = 0; i + 1 < o.widths.size(); ++i) {
     const nn::Role role = i == 0 ? nn::Role::input : i + 2 == o.widths.size() ? nn::Role::output : nn::Role::hidden;
-    layers_.push_back(std::make_unique<nn::Linear>(o.widths[i], o.widths[i + 1], nn::LinearOptions{.bias = o.bias, .role = role}));
+    layers_.push_back(
+        std::make_unique<nn::Linear>(o.widths[i], o.widths[i + 1], nn::LinearOptions{.bias = o.bias, .role = role}));
   }
 }
 

@@ -25,7 +25,8 @@ std::vector<double> sampling_distribution(const std::vector<double>& logits, con
   std::vector<double> p(v, 0);
   if (v == 0) return p;
   if (!std::isfinite(logits[order[0]]))
-    throw UserError("the model's logits are not finite, so there is nothing to sample from", "sample", "the run has diverged");
+    throw UserError("the model's logits are not finite, so there is nothing to sample from", "sample",
+                    "the run has diverged");
   if (o.temperature == 0) {
     p[order[0]] = 1;
     return p;
@@ -67,7 +68,8 @@ struct Row {
 Tensor next_tokens(const std::vector<Row>& rows, std::size_t count) {
   std::vector<std::int64_t> flat;
   for (const Row& r : rows)
-    for (std::size_t i = 0; i < count; ++i) flat.push_back(r.read + i < r.text.size() ? r.text[r.read + i] : r.text.back());
+    for (std::size_t i = 0; i < count; ++i)
+      flat.push_back(r.read + i < r.text.size() ? r.text[r.read + i] : r.text.back());
   return Tensor::from(flat, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(count)});
 }
 
@@ -92,17 +94,21 @@ void forget_half(Row& r, std::int64_t context) {
 
 }  // namespace
 
-std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts, const SampleOptions& o,
-                               const Key& key, const std::function<void(std::size_t, std::int64_t)>& on_token) {
+std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts,
+                               const SampleOptions& o, const Key& key,
+                               const std::function<void(std::size_t, std::int64_t)>& on_token) {
   const std::int64_t context = model.options().context, vocab = model.options().vocab;
   const Device device = model.head_weight().device();
   const DType dtype = model.head_weight().dtype();
   std::vector<Row> rows;
   for (const auto& prompt : prompts) {
-    if (prompt.empty()) throw UserError("an empty prompt leaves nothing to continue", "sample", "give at least one token");
+    if (prompt.empty())
+      throw UserError("an empty prompt leaves nothing to continue", "sample", "give at least one token");
     for (const auto t : prompt)
-      if (t < 0 || t >= vocab) throw UserError(fmt::format("token {} is outside the vocabulary of {}", t, vocab), "sample");
-    const std::size_t cut = prompt.size() > static_cast<std::size_t>(context) ? prompt.size() - static_cast<std::size_t>(context) : 0;
+      if (t < 0 || t >= vocab)
+        throw UserError(fmt::format("token {} is outside the vocabulary of {}", t, vocab), "sample");
+    const std::size_t cut =
+        prompt.size() > static_cast<std::size_t>(context) ? prompt.size() - static_cast<std::size_t>(context) : 0;
     rows.push_back({.text = {prompt.begin() + static_cast<std::ptrdiff_t>(cut), prompt.end()}, .completion = {}});
     rows.back().done = o.max_tokens == 0;
   }

@@ -9,9 +9,9 @@
 namespace plumb::models {
 
 struct SampleOptions {
-  double temperature = 1;        // 0 = greedy
-  std::int64_t top_k = 0;        // 0 = off
-  double top_p = 1, min_p = 0;   // nucleus; tokens below min_p times the likeliest are dropped
+  double temperature = 1;       // 0 = greedy
+  std::int64_t top_k = 0;       // 0 = off
+  double top_p = 1, min_p = 0;  // nucleus; tokens below min_p times the likeliest are dropped
   std::int64_t max_tokens = 256;
   std::vector<std::int64_t> stop_tokens;
   void fields(Fields& f);
@@ -21,14 +21,15 @@ struct SampleOptions {
 std::vector<double> sampling_distribution(const std::vector<double>& logits, const SampleOptions& options);
 
 struct Completion {
-  std::vector<std::int64_t> tokens;   // without the prompt; the stop token, when one came, is the last
-  std::vector<double> logps;          // of each token under the distribution that drew it
+  std::vector<std::int64_t> tokens;  // without the prompt; the stop token, when one came, is the last
+  std::vector<double> logps;         // of each token under the distribution that drew it
   bool stopped = false;
 };
 
 // One completion for each prompt, drawn together. Row r depends only on its prompt and key.at(r): its tokens do not
 // change with its neighbours. When the context is full, the oldest half of it is dropped and read again.
-std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts, const SampleOptions& options,
-                               const Key& key, const std::function<void(std::size_t row, std::int64_t token)>& on_token = {});
+std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts,
+                               const SampleOptions& options, const Key& key,
+                               const std::function<void(std::size_t row, std::int64_t token)>& on_token = {});
 
 }  // namespace plumb::models

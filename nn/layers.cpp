@@ -82,7 +82,8 @@ Var dropout(const Var& x, double p, const Key& key) {
   return where(kept, x * (1 / (1 - p)), Var(Tensor::scalar(0, x.dtype(), x.device())));
 }
 
-Conv2d::Conv2d(std::int64_t in, std::int64_t out, int kernel, int stride, int padding) : stride_(stride), padding_(padding) {
+Conv2d::Conv2d(std::int64_t in, std::int64_t out, int kernel, int stride, int padding)
+    : stride_(stride), padding_(padding) {
   const std::int64_t fan_in = in * kernel * kernel;
   weight = {.shape = {out, in, kernel, kernel},
             .role = Role::hidden,

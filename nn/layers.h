@@ -11,8 +11,8 @@ namespace plumb::nn {
 struct LinearOptions {
   bool bias = false;
   Role role = Role::hidden;
-  double std = 0;        // 0 = 1/sqrt(fan_in)
-  std::int64_t runs = 0; // 0 = no run dimension
+  double std = 0;         // 0 = 1/sqrt(fan_in)
+  std::int64_t runs = 0;  // 0 = no run dimension
 };
 class Linear final : public Module {
  public:

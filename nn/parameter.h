@@ -26,9 +26,9 @@ struct Parameter {
   std::int64_t fan_in = 1, fan_out = 1;            // of one run
   std::int64_t base_fan_in = 0, base_fan_out = 0;  // at the base width of muP; 0 = same
   Init init;
-  bool decays = true;        // weight decay applies
-  Var var;                   // set by materialise(); what layers read
-  std::string name;          // full path, set by materialise()
+  bool decays = true;  // weight decay applies
+  Var var;             // set by materialise(); what layers read
+  std::string name;    // full path, set by materialise()
 };
 
 // A named tensor without gradient that belongs to the state of a run: checkpointed, digested, resumed.

@@ -37,7 +37,8 @@ std::int64_t head_dim_of(const AttentionLayerOptions& o) {
   if (o.rope && d % 2 != 0)
     throw UserError(fmt::format("rotary positions need an even head dimension, not {}", d), "attention",
                     "change model.width / model.heads, or set model.positions");
-  if (o.softcap < 0 || o.kappa <= 0) throw UserError("softcap must not be negative and kappa must be positive", "attention");
+  if (o.softcap < 0 || o.kappa <= 0)
+    throw UserError("softcap must not be negative and kappa must be positive", "attention");
   return d;
 }
 
@@ -148,9 +149,10 @@ Var Attention::decode(const Var& x, KvCache& cache) const {
   }
   const Tensor length = Tensor::from(after, {static_cast<std::int64_t>(after.size())}).to(x.device());
   const auto seen = [&](const Tensor& c) { return Var(c.slice(1, 0, longest)); };
-  return out_(reshape(attention(h.q, seen(cache.k), seen(cache.v),
-                                {.scale = scale(), .softcap = o_.softcap, .squared_relu = o_.squared_relu, .kv_length = length}),
-                      x.shape()));
+  return out_(reshape(
+      attention(h.q, seen(cache.k), seen(cache.v),
+                {.scale = scale(), .softcap = o_.softcap, .squared_relu = o_.squared_relu, .kv_length = length}),
+      x.shape()));
 }
 
 Mlp::Mlp(std::int64_t width, std::int64_t hidden, Activation activation, bool bias, double out_std_factor)

@@ -16,15 +16,15 @@ struct AttentionLayerOptions {
   std::int64_t width = 64, heads = 4, kv_heads = 4;
   QkNorm qk_norm = QkNorm::none;
   AttnScale scale = AttnScale::sqrt_d;
-  double scale_value = 1;      // for fixed
+  double scale_value = 1;  // for fixed
   double softcap = 0, kappa = 1;
   bool squared_relu = false;
   bool rope = true;
   double rope_base = 10000;
   double norm_eps = 1e-6;
   bool bias = false;
-  double out_std_factor = 1;   // residual-init scaling of the output matrix
-  double qkv_std = 0;          // 0 = 1/sqrt(fan_in)
+  double out_std_factor = 1;  // residual-init scaling of the output matrix
+  double qkv_std = 0;         // 0 = 1/sqrt(fan_in)
 };
 
 // Keys and values of the tokens seen so far, an explicit value: k, v [B, capacity, Hkv, d].
@@ -42,8 +42,8 @@ class Attention final : public Module {
  public:
   explicit Attention(const AttentionLayerOptions& options);
   void members(Members& m) override;
-  Var operator()(const Var& x, AttentionTrace* trace = nullptr) const;   // [B, T, D]
-  Var decode(const Var& x, KvCache& cache) const;                        // appends x's tokens to the cache
+  Var operator()(const Var& x, AttentionTrace* trace = nullptr) const;  // [B, T, D]
+  Var decode(const Var& x, KvCache& cache) const;                       // appends x's tokens to the cache
   std::int64_t head_dim() const { return head_dim_; }
 
  private:

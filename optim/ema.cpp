@@ -13,7 +13,8 @@ Ema::Ema(const nn::Arena& arena, double decay) : arena_(arena), decay_(decay), v
 
 void Ema::update() {
   const Tensor kept = kernels::scalar("ema", Binary::mul, values_, decay_);
-  values_.copy_(kernels::binary("ema", Binary::add, kept, kernels::scalar("ema", Binary::mul, arena_.values(), 1 - decay_)));
+  values_.copy_(
+      kernels::binary("ema", Binary::add, kept, kernels::scalar("ema", Binary::mul, arena_.values(), 1 - decay_)));
 }
 
 void Ema::swap_with_parameters() {

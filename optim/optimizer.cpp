@@ -12,7 +12,9 @@ using kernels::Binary;
 using kernels::Unary;
 
 void OptimizerOptions::fields(Fields& f) {
-  f("rule", rule).one_of({"adamw", "stable", "atan2", "lion", "sgd", "muon"}).help("muon: matrices of the blocks, adamw for the rest");
+  f("rule", rule)
+      .one_of({"adamw", "stable", "atan2", "lion", "sgd", "muon"})
+      .help("muon: matrices of the blocks, adamw for the rest");
   f("betas", betas).at_least(0).below(1).help("decay of the first and second moment").check([this] {
     return betas.size() == 2 ? std::string() : std::string("must hold two numbers");
   });
@@ -36,13 +38,15 @@ Tensor mix(const Tensor& a, double wa, const Tensor& b, double wb) { return plus
 void assign(const Tensor& to, const Tensor& from) { Tensor(to).copy_(from); }
 
 double rms(const Tensor& x) {
-  return x.numel() ? std::sqrt(backend_of(x).sum_of_squares(x.contiguous().view()) / static_cast<double>(x.numel())) : 0;
+  return x.numel() ? std::sqrt(backend_of(x).sum_of_squares(x.contiguous().view()) / static_cast<double>(x.numel()))
+                   : 0;
 }
 
 // theta <- theta - lr * delta - decay * theta.
 void descend(const Tensor& theta, const Tensor& delta, double lr, double decay) {
-  assign(theta, kernels::binary("optimizer", Binary::sub, kernels::binary("optimizer", Binary::sub, theta, times(delta, lr)),
-                                times(theta, decay)));
+  assign(theta,
+         kernels::binary("optimizer", Binary::sub, kernels::binary("optimizer", Binary::sub, theta, times(delta, lr)),
+                         times(theta, decay)));
 }
 
 Tensor view_of(const Tensor& arena, const nn::Arena::Slot& s) {
@@ -60,11 +64,13 @@ double global_norm(const nn::Arena& arena) {
   return std::sqrt(total);
 }
 
-Optimizer::Optimizer(nn::Arena& arena, const OptimizerOptions& o) : arena_(arena), o_(o), groups_(arena.slots().size()) {
+Optimizer::Optimizer(nn::Arena& arena, const OptimizerOptions& o)
+    : arena_(arena), o_(o), groups_(arena.slots().size()) {
   check_fields(o_, "optimizer");
   for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i].decays = arena.slots()[i].parameter->decays;
   m_ = Tensor::zeros(arena.values().shape(), arena.dtype(), arena.device());
-  if (o_.rule != Rule::lion && o_.rule != Rule::sgd) u_ = Tensor::zeros(arena.values().shape(), arena.dtype(), arena.device());
+  if (o_.rule != Rule::lion && o_.rule != Rule::sgd)
+    u_ = Tensor::zeros(arena.values().shape(), arena.dtype(), arena.device());
   update_rms.resize(groups_.size());
 }
 
@@ -98,7 +104,8 @@ StepReport Optimizer::step(double lr, double lr_peak, std::optional<double> grad
 // r = sqrt(mean(g^2 / max(u_hat, eps^2))) with the new second moment; the learning rate is divided by max(1, r).
 double Optimizer::stable_divisor(std::size_t i, double clip) const {
   const auto& slot = arena_.slots()[i];
-  const Tensor g = times(arena_.grad(slot), clip), u = view_of(u_, slot), squared = kernels::unary("optimizer", Unary::square, g);
+  const Tensor g = times(arena_.grad(slot), clip), u = view_of(u_, slot),
+               squared = kernels::unary("optimizer", Unary::square, g);
   const double bias2 = 1 - exact::pow(o_.betas[1], static_cast<double>(steps_));
   const Tensor u_hat = times(mix(u, o_.betas[1], squared, 1 - o_.betas[1]), 1 / bias2);
   const Tensor floor = kernels::scalar("optimizer", Binary::maximum, u_hat, o_.eps * o_.eps);
@@ -143,7 +150,8 @@ void Optimizer::adam(double lr, double lr_peak, double clip) {
   for (std::size_t i = 0, k = 0; i < groups_.size(); ++i) {
     if (is_muon(i)) continue;
     const kernels::AdamSlice& s = slices[k];
-    const Tensor moved = kernels::binary("optimizer", Binary::sub, times(before[k++], 1 - s.decay), arena_.value(arena_.slots()[i]));
+    const Tensor moved =
+        kernels::binary("optimizer", Binary::sub, times(before[k++], 1 - s.decay), arena_.value(arena_.slots()[i]));
     update_rms[i] = s.lr > 0 ? rms(moved) / s.lr : 0;
   }
 }
@@ -168,12 +176,14 @@ void Optimizer::sgd(std::size_t i, double lr, double decay, double clip) {
 
 void Optimizer::muon(std::size_t i, double lr, double decay, double clip) {
   const auto& slot = arena_.slots()[i];
-  const Tensor delta = muon_update(times(arena_.grad(slot), clip), view_of(m_, slot), o_.momentum, o_.nesterov, o_.accumulate, o_.muon_scale);
+  const Tensor delta = muon_update(times(arena_.grad(slot), clip), view_of(m_, slot), o_.momentum, o_.nesterov,
+                                   o_.accumulate, o_.muon_scale);
   descend(arena_.value(slot), delta, lr, decay);
   if (keep_updates) update_rms[i] = rms(delta);
 }
 
-Tensor muon_update(const Tensor& grad, const Tensor& buffer, double mu, bool nesterov, Accumulate accumulate, MuonScale scale) {
+Tensor muon_update(const Tensor& grad, const Tensor& buffer, double mu, bool nesterov, Accumulate accumulate,
+                   MuonScale scale) {
   const double fresh = accumulate == Accumulate::ema ? 1 - mu : 1;
   assign(buffer, mix(buffer, mu, grad, fresh));
   Tensor x = nesterov ? mix(grad, fresh, buffer, mu) : buffer.clone();

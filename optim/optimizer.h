@@ -35,8 +35,8 @@ struct Group {
 };
 
 struct StepReport {
-  double grad_norm = 0;      // before clipping
-  double clip_factor = 1;    // what gradients were multiplied by
+  double grad_norm = 0;    // before clipping
+  double clip_factor = 1;  // what gradients were multiplied by
 };
 
 // A named piece of optimiser state, for checkpoints and digests.
@@ -54,10 +54,10 @@ class Optimizer {
   // grad_norm: global_norm(arena), when the caller has it already (the clip uses it).
   StepReport step(double lr, double lr_peak, std::optional<double> grad_norm = {});
 
-  std::vector<Group>& groups() { return groups_; }     // one for each slot of the arena, in its order
+  std::vector<Group>& groups() { return groups_; }  // one for each slot of the arena, in its order
   std::int64_t steps_done() const { return steps_; }
   void set_steps_done(std::int64_t n) { steps_ = n; }
-  std::vector<NamedTensor> state() const;              // views: writing into one restores it
+  std::vector<NamedTensor> state() const;  // views: writing into one restores it
   const OptimizerOptions& options() const { return o_; }
   // RMS of the last unscaled update (delta) of slot i; filled while `keep_updates` is on.
   std::vector<double> update_rms;
@@ -81,7 +81,8 @@ class Optimizer {
 
 // Muon's update of one matrix from its momentum (arXiv 2502.16982): five Newton-Schulz steps towards the nearest
 // orthogonal matrix. `buffer` is updated.
-Tensor muon_update(const Tensor& grad, const Tensor& buffer, double momentum, bool nesterov, Accumulate accumulate, MuonScale scale);
+Tensor muon_update(const Tensor& grad, const Tensor& buffer, double momentum, bool nesterov, Accumulate accumulate,
+                   MuonScale scale);
 
 // sqrt of the sum of squares of all gradients, in f64.
 double global_norm(const nn::Arena& arena);

@@ -16,8 +16,12 @@ void ScheduleOptions::fields(Fields& f) {
   f("min_lr", min_lr).at_least(0).help("learning rate at the end").check([this] {
     return min_lr > lr && decay != Decay::constant ? std::string("must not exceed lr") : std::string();
   });
-  f("warmup", warmup).at_least(0).help("length of the linear warm-up: a fraction of all steps when below 1, else steps");
-  f("cooldown", cooldown).at_least(0).help("length of the final linear decay of wsd: a fraction when below 1, else steps");
+  f("warmup", warmup)
+      .at_least(0)
+      .help("length of the linear warm-up: a fraction of all steps when below 1, else steps");
+  f("cooldown", cooldown)
+      .at_least(0)
+      .help("length of the final linear decay of wsd: a fraction when below 1, else steps");
 }
 
 namespace {
@@ -38,12 +42,13 @@ Schedule::Schedule(const ScheduleOptions& o, std::int64_t total, std::int64_t wa
     throw UserError(fmt::format("a warm-up of {} steps is longer than the run of {}", warmup_, total_), "schedule",
                     "lower schedule.warmup or raise run.steps");
   if (o.decay == Decay::wsd && warmup_ + cooldown_ > total_)
-    throw UserError(fmt::format("warm-up ({}) and cooldown ({}) do not fit {} steps", warmup_, cooldown_, total_), "schedule",
-                    "lower schedule.cooldown");
+    throw UserError(fmt::format("warm-up ({}) and cooldown ({}) do not fit {} steps", warmup_, cooldown_, total_),
+                    "schedule", "lower schedule.cooldown");
 }
 
 double Schedule::operator()(std::int64_t step) const {
-  if (step < warmup_) return o_.init_lr + (o_.lr - o_.init_lr) * static_cast<double>(step) / static_cast<double>(warmup_);
+  if (step < warmup_)
+    return o_.init_lr + (o_.lr - o_.init_lr) * static_cast<double>(step) / static_cast<double>(warmup_);
   const auto share = [](std::int64_t done, std::int64_t of) {
     return of > 0 ? std::min(1.0, static_cast<double>(done) / static_cast<double>(of)) : 1.0;
   };

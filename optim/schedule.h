@@ -24,7 +24,8 @@ class Schedule {
  public:
   Schedule(const ScheduleOptions& options, std::int64_t total_steps);
   // With step counts in place of fractions.
-  Schedule(const ScheduleOptions& options, std::int64_t total_steps, std::int64_t warmup_steps, std::int64_t cooldown_steps);
+  Schedule(const ScheduleOptions& options, std::int64_t total_steps, std::int64_t warmup_steps,
+           std::int64_t cooldown_steps);
   double operator()(std::int64_t step) const;
   double peak() const { return o_.lr; }
   std::int64_t warmup_steps() const { return warmup_; }

@@ -1,11 +1,12 @@
 // What tests of files share: a folder that goes away, a listing of temporaries, faults that end with the test.
 #pragma once
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <filesystem>
-#include <gtest/gtest.h>
 #include <string>
-#include <unistd.h>
 #include <vector>
 
 #include "core/errors.h"

@@ -17,13 +17,13 @@ struct Term {
   std::string name;
   Var rows_B;
   Unit unit = Unit::rows;
-  double count = 0;   // of this micro-batch, in `unit`
+  double count = 0;  // of this micro-batch, in `unit`
   double weight = 1;
 };
 
 struct Metric {
-  std::string name;        // as logged: "accuracy"
-  Tensor rows_B;           // one sum for each example
+  std::string name;  // as logged: "accuracy"
+  Tensor rows_B;     // one sum for each example
   double count = 0;
 };
 

@@ -19,9 +19,11 @@ Outcome LanguageModel::operator()(const Var& logprobs_2BT, const Tensor& labels_
   out.loss.push_back({"cross_entropy", sum(-logp_BT, {1}), Unit::tokens, tokens, 1});
   if (z_loss > 0) {
     const Var zero(Tensor::scalar(0, log_z_BT.dtype(), log_z_BT.device()));
-    out.loss.push_back({"z_loss", sum(square(where(masked_BT, zero, log_z_BT - z_target)), {1}), Unit::tokens, tokens, z_loss});
+    out.loss.push_back(
+        {"z_loss", sum(square(where(masked_BT, zero, log_z_BT - z_target)), {1}), Unit::tokens, tokens, z_loss});
   }
-  out.metrics.push_back({"log_z", kernels::reduce("log_z", kernels::Reduce::sum, log_z_BT.value(), {1}, false), tokens});
+  out.metrics.push_back(
+      {"log_z", kernels::reduce("log_z", kernels::Reduce::sum, log_z_BT.value(), {1}, false), tokens});
   return out;
 }
 

@@ -11,12 +11,16 @@ using kernels::Binary;
 
 Var operator+(const Var& a, const Var& b) {
   return record("add", {a, b}, kernels::binary("add", Binary::add, a.value(), b.value()), Saves::nothing,
-                [](const Saved&, const Var& g) -> Grads { return {g, g}; });
+                [](const Saved&, const Var& g) -> Grads {
+                  return {g, g};
+                });
 }
 
 Var operator-(const Var& a, const Var& b) {
   return record("sub", {a, b}, kernels::binary("sub", Binary::sub, a.value(), b.value()), Saves::nothing,
-                [](const Saved& in, const Var& g) -> Grads { return {g, in.needs(1) ? -g : Var()}; });
+                [](const Saved& in, const Var& g) -> Grads {
+                  return {g, in.needs(1) ? -g : Var()};
+                });
 }
 
 Var operator*(const Var& a, const Var& b) {
@@ -102,9 +106,9 @@ Var clamp(const Var& a, double low, double high) {
   value = kernels::scalar("clamp", Binary::minimum, value, high);
   return record("clamp", {a}, std::move(value), Saves::inputs, [low, high](const Saved& in, const Var& g) -> Grads {
     const Tensor x = in[0].value();
-    const Tensor inside = kernels::binary("clamp", Binary::logical_and,
-                                          kernels::scalar("clamp", Binary::less_equal, x, low, true),
-                                          kernels::scalar("clamp", Binary::less_equal, x, high));
+    const Tensor inside =
+        kernels::binary("clamp", Binary::logical_and, kernels::scalar("clamp", Binary::less_equal, x, low, true),
+                        kernels::scalar("clamp", Binary::less_equal, x, high));
     return {where(inside, g, g * 0.0)};
   });
 }

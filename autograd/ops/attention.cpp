@@ -11,28 +11,33 @@ namespace {
 
 void check(const Var& q, const Var& k, const Var& v) {
   const auto bad = [&] {
-    fail("attention", "q {}, k {} and v {} do not fit: [B,T,H,d], [B,S,Hkv,d] with H a multiple of Hkv", to_string(q.shape()),
-         to_string(k.shape()), to_string(v.shape()));
+    fail("attention", "q {}, k {} and v {} do not fit: [B,T,H,d], [B,S,Hkv,d] with H a multiple of Hkv",
+         to_string(q.shape()), to_string(k.shape()), to_string(v.shape()));
   };
   kernels::check_same_dtype("attention", q.value(), k.value());
   kernels::check_same_dtype("attention", q.value(), v.value());
   if (q.dim() != 4 || k.dim() != 4 || v.shape() != k.shape() || q.size(0) != k.size(0) || q.size(3) != k.size(3)) bad();
   if (k.size(2) == 0 || q.size(2) % k.size(2) != 0) bad();
   if (k.size(1) < q.size(1))
-    fail("attention", "{} queries cannot be the last of {} keys: there must be a key for each query", q.size(1), k.size(1));
+    fail("attention", "{} queries cannot be the last of {} keys: there must be a key for each query", q.size(1),
+         k.size(1));
 }
 
-Tensor rows_dense(const Tensor& t) { return t.strides().empty() || t.strides().back() == 1 || t.shape().back() == 1 ? t : t.contiguous(); }
+Tensor rows_dense(const Tensor& t) {
+  return t.strides().empty() || t.strides().back() == 1 || t.shape().back() == 1 ? t : t.contiguous();
+}
 
 // One i64 number for each row of a batch, low <= each <= high.
-void check_per_row(const char* op, const char* name, const Tensor& t, std::int64_t rows, std::int64_t low, std::int64_t high) {
+void check_per_row(const char* op, const char* name, const Tensor& t, std::int64_t rows, std::int64_t low,
+                   std::int64_t high) {
   if (!t.defined()) return;
   if (t.dtype() != DType::i64 || t.shape() != Shape{rows})
     fail(op, "{} must be i64 {}, not {} {}", name, to_string(Shape{rows}), name_of(t.dtype()), to_string(t.shape()));
   if (backend_of(t).index_in_range(t.view(), low, high + 1)) return;
   const auto values = t.to_vector<std::int64_t>();
   for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] < low || values[i] > high) fail(op, "{} {} at row {} is outside [{}, {}]", name, values[i], i, low, high);
+    if (values[i] < low || values[i] > high)
+      fail(op, "{} {} at row {} is outside [{}, {}]", name, values[i], i, low, high);
 }
 
 // A row's keys must be there, and when causal each query must see one.
@@ -88,11 +93,12 @@ Var attention(const Var& q, const Var& k, const Var& v, const AttentionOptions& 
   }
   backend_of(qv).attention(a);
   o.max_logit = o.entropy = nullptr;
-  return record("attention", {q, k, v}, out, Saves::inputs_and_output, [lse, o](const Saved& in, const Var& g) -> Grads {
-    if (!grad_enabled()) return attention_grads(in, g, lse, o);
-    return grad_of_composed([&](const std::vector<Var>& x) { return attention_composed(x[0], x[1], x[2], o); },
-                            {in[0], in[1], in[2]}, g);
-  });
+  return record(
+      "attention", {q, k, v}, out, Saves::inputs_and_output, [lse, o](const Saved& in, const Var& g) -> Grads {
+        if (!grad_enabled()) return attention_grads(in, g, lse, o);
+        return grad_of_composed([&](const std::vector<Var>& x) { return attention_composed(x[0], x[1], x[2], o); },
+                                {in[0], in[1], in[2]}, g);
+      });
 }
 
 namespace {
@@ -124,7 +130,8 @@ Var attention_composed(const Var& q, const Var& k, const Var& v, const Attention
   const Tensor mask = visible(q, k, o);
   Var weights;
   if (o.squared_relu) {
-    weights = where(mask, square(relu(z)), Var(Tensor::scalar(0, q.dtype(), q.device()))) * (1 / std::sqrt(static_cast<double>(s)));
+    weights = where(mask, square(relu(z)), Var(Tensor::scalar(0, q.dtype(), q.device()))) *
+              (1 / std::sqrt(static_cast<double>(s)));
   } else {
     const double lowest = -1e30;  // finite, so that its gradient is zero rather than NaN
     weights = softmax(where(mask, z, Var(Tensor::scalar(lowest, q.dtype(), q.device()))));

@@ -40,33 +40,56 @@ Var sign_of(const Var& x) { return Var(kernels::unary("sign", Unary::sign, x.val
 }  // namespace
 
 Var abs(const Var& x) { return from_input("abs", Unary::abs, x, sign_of); }
-Var exp(const Var& x) { return from_output("exp", Unary::exp, x, [](const Var& y) { return y; }); }
-Var expm1(const Var& x) { return from_output("expm1", Unary::expm1, x, [](const Var& y) { return y + 1.0; }); }
-Var log(const Var& x) { return from_input("log", Unary::log, x, [](const Var& v) { return reciprocal(v); }); }
-Var log1p(const Var& x) { return from_input("log1p", Unary::log1p, x, [](const Var& v) { return reciprocal(v + 1.0); }); }
+Var exp(const Var& x) {
+  return from_output("exp", Unary::exp, x, [](const Var& y) { return y; });
+}
+Var expm1(const Var& x) {
+  return from_output("expm1", Unary::expm1, x, [](const Var& y) { return y + 1.0; });
+}
+Var log(const Var& x) {
+  return from_input("log", Unary::log, x, [](const Var& v) { return reciprocal(v); });
+}
+Var log1p(const Var& x) {
+  return from_input("log1p", Unary::log1p, x, [](const Var& v) { return reciprocal(v + 1.0); });
+}
 
 // d/dx log(1 - e^x) = -e^x / (1 - e^x) = 1 / expm1(-x) ... with the sign of a falling function.
 Var log1m_exp(const Var& x) {
   return from_input("log1m_exp", Unary::log1m_exp, x, [](const Var& v) { return -reciprocal(expm1(-v)); });
 }
 
-Var sqrt(const Var& x) { return from_output("sqrt", Unary::sqrt, x, [](const Var& y) { return 0.5 / y; }); }
-Var rsqrt(const Var& x) { return from_output("rsqrt", Unary::rsqrt, x, [](const Var& y) { return -0.5 * (y * y * y); }); }
-Var reciprocal(const Var& x) { return from_output("reciprocal", Unary::reciprocal, x, [](const Var& y) { return -(y * y); }); }
-Var square(const Var& x) { return from_input("square", Unary::square, x, [](const Var& v) { return v * 2.0; }); }
-Var sin(const Var& x) { return from_input("sin", Unary::sin, x, [](const Var& v) { return cos(v); }); }
-Var cos(const Var& x) { return from_input("cos", Unary::cos, x, [](const Var& v) { return -sin(v); }); }
+Var sqrt(const Var& x) {
+  return from_output("sqrt", Unary::sqrt, x, [](const Var& y) { return 0.5 / y; });
+}
+Var rsqrt(const Var& x) {
+  return from_output("rsqrt", Unary::rsqrt, x, [](const Var& y) { return -0.5 * (y * y * y); });
+}
+Var reciprocal(const Var& x) {
+  return from_output("reciprocal", Unary::reciprocal, x, [](const Var& y) { return -(y * y); });
+}
+Var square(const Var& x) {
+  return from_input("square", Unary::square, x, [](const Var& v) { return v * 2.0; });
+}
+Var sin(const Var& x) {
+  return from_input("sin", Unary::sin, x, [](const Var& v) { return cos(v); });
+}
+Var cos(const Var& x) {
+  return from_input("cos", Unary::cos, x, [](const Var& v) { return -sin(v); });
+}
 
 Var tanh(const Var& x) {
   return fused("tanh", Unary::tanh, Binary::tanh_grad, Saves::output, x, [](const Var& y) { return 1.0 - y * y; });
 }
 Var sigmoid(const Var& x) {
-  return fused("sigmoid", Unary::sigmoid, Binary::sigmoid_grad, Saves::output, x, [](const Var& y) { return y * (1.0 - y); });
+  return fused("sigmoid", Unary::sigmoid, Binary::sigmoid_grad, Saves::output, x,
+               [](const Var& y) { return y * (1.0 - y); });
 }
 Var log_sigmoid(const Var& x) {
   return from_input("log_sigmoid", Unary::log_sigmoid, x, [](const Var& v) { return sigmoid(-v); });
 }
-Var softplus(const Var& x) { return from_input("softplus", Unary::softplus, x, [](const Var& v) { return sigmoid(v); }); }
+Var softplus(const Var& x) {
+  return from_input("softplus", Unary::softplus, x, [](const Var& v) { return sigmoid(v); });
+}
 
 Var relu(const Var& x) {
   return from_input("relu", Unary::relu, x, [](const Var& v) {
@@ -97,7 +120,8 @@ Var gelu_tanh(const Var& x) {
 }
 
 Var erf(const Var& x) {
-  return from_input("erf", Unary::erf, x, [](const Var& v) { return exp(-square(v)) * (2 * std::numbers::inv_sqrtpi); });
+  return from_input("erf", Unary::erf, x,
+                    [](const Var& v) { return exp(-square(v)) * (2 * std::numbers::inv_sqrtpi); });
 }
 
 }  // namespace plumb

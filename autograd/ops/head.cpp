@@ -20,12 +20,15 @@ Head layout(const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   h.packed = w.dim() == 3;
   Shape lead = x.shape();
   if (x.dim() > 0) lead.erase(x.dim() - 1);
-  if (w.dim() < 2 || w.dim() > 3 || x.dim() < 1 || x.size(-1) != w.size(-1) || (h.packed && (x.dim() < 2 || x.size(0) != w.size(0))))
+  if (w.dim() < 2 || w.dim() > 3 || x.dim() < 1 || x.size(-1) != w.size(-1) ||
+      (h.packed && (x.dim() < 2 || x.size(0) != w.size(0))))
     fail("token_logprobs", "input {} does not fit head {}", to_string(x.shape()), to_string(w.shape()));
   kernels::check_floating("token_logprobs", x.value());
-  if (w.dtype() != DType::bf16 || x.dtype() != DType::f32) kernels::check_same_dtype("token_logprobs", x.value(), w.value());
+  if (w.dtype() != DType::bf16 || x.dtype() != DType::f32)
+    kernels::check_same_dtype("token_logprobs", x.value(), w.value());
   if (bias.defined()) kernels::check_same_dtype("token_logprobs", w.value(), bias.value());
-  if (labels.shape() != lead) fail("token_logprobs", "labels {} do not fit input {}", to_string(labels.shape()), to_string(x.shape()));
+  if (labels.shape() != lead)
+    fail("token_logprobs", "labels {} do not fit input {}", to_string(labels.shape()), to_string(x.shape()));
   if (bias.defined() && (bias.dim() != w.dim() - 1 || bias.size(-1) != w.size(-2)))
     fail("token_logprobs", "bias {} does not fit head {}", to_string(bias.shape()), to_string(w.shape()));
   h.d = w.size(-1);
@@ -35,13 +38,14 @@ Head layout(const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   h.rows.rows = lead.size() - (h.packed ? 1 : 0) >= 2 ? lead.back() : 1;
   const std::int64_t per = h.rows.runs * h.rows.rows;
   h.rows.examples = per ? h.count / per : 0;
-  if (h.vocab == 0) fail("token_logprobs", "the head {} has no rows: there is nothing to be probable", to_string(w.shape()));
+  if (h.vocab == 0)
+    fail("token_logprobs", "the head {} has no rows: there is nothing to be probable", to_string(w.shape()));
   kernels::check_index("token_logprobs", labels, std::numeric_limits<std::int64_t>::min(), h.vocab);
   return h;
 }
 
-kernels::TokenLogprobs describe(const Head& h, const HeadOptions& o, const Tensor& x, const Tensor& w, const Tensor& bias,
-                                const Tensor& labels, const Tensor& out) {
+kernels::TokenLogprobs describe(const Head& h, const HeadOptions& o, const Tensor& x, const Tensor& w,
+                                const Tensor& bias, const Tensor& labels, const Tensor& out) {
   const std::int64_t step = h.count * static_cast<std::int64_t>(size_of(out.dtype()));
   return {.rows = h.rows,
           .d = h.d,
@@ -63,45 +67,48 @@ kernels::TokenLogprobs describe(const Head& h, const HeadOptions& o, const Tenso
 Var token_logprobs(const Var& x, const Var& w, const Var& bias, const Tensor& labels_any, const HeadOptions& o) {
   const Tensor labels = labels_any.contiguous();
   const Head h = layout(x, w, bias, labels);
-  const Tensor xv = x.value().contiguous(), wv = w.value().contiguous(), bv = bias.defined() ? bias.value().contiguous() : Tensor();
+  const Tensor xv = x.value().contiguous(), wv = w.value().contiguous(),
+               bv = bias.defined() ? bias.value().contiguous() : Tensor();
   Shape shape = labels.shape();
   shape.insert(0, 2);
-  const Tensor out = Tensor::empty(shape, x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device(), "token_logprobs");
+  const Tensor out =
+      Tensor::empty(shape, x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device(), "token_logprobs");
   backend_of(xv).token_logprobs(describe(h, o, xv, wv, bv, labels, out));
-  return record("token_logprobs", {x, w, bias}, out, Saves::inputs_and_output,
-                [h, o, labels](const Saved& in, const Var& g) -> Grads {
-                  if (grad_enabled() && in[0].dtype() != in[1].dtype())
-                    fail("token_logprobs", "second derivatives are not offered for bf16 products; use f32");
-                  if (grad_enabled())
-                    return grad_of_composed(
-                        [&](const std::vector<Var>& v) { return token_logprobs_composed(v[0], v[1], v[2], labels, o); },
-                        {in[0], in[1], in[2]}, g);
-                  const Tensor x = in[0].value().contiguous(), w = in[1].value().contiguous();
-                  const Tensor bias = in[2].defined() ? in[2].value().contiguous() : Tensor();
-                  const Tensor gv = g.value().contiguous();
-                  kernels::TokenLogprobsGrad t{.forward = describe(h, o, x, w, bias, labels, in.output().value())};
-                  t.g_logp = gv.raw();
-                  t.g_log_z = static_cast<std::byte*>(gv.raw()) + h.count * static_cast<std::int64_t>(size_of(gv.dtype()));
-                  Grads out(3);
-                  const Tensor dx = in.needs(0) ? Tensor::empty(x.shape(), x.dtype(), x.device(), "token_logprobs") : Tensor();
-                  if (dx.defined()) {
-                    t.dx = dx.raw();
-                    out[0] = Var(dx);
-                  }
-                  const auto target = [&](int i) -> void* {
-                    if (!in[i].defined() || !in.needs(i)) return nullptr;
-                    Tensor acc = in.accumulator(i);
-                    if (!acc.defined()) {
-                      acc = Tensor::zeros(in[i].shape(), gv.dtype(), gv.device());
-                      out[static_cast<std::size_t>(i)] = Var(acc);
-                    }
-                    return acc.raw();
-                  };
-                  t.dw = target(1);
-                  t.dbias = target(2);
-                  backend_of(x).token_logprobs_grad(t);
-                  return out;
-                });
+  return record(
+      "token_logprobs", {x, w, bias}, out, Saves::inputs_and_output,
+      [h, o, labels](const Saved& in, const Var& g) -> Grads {
+        if (grad_enabled() && in[0].dtype() != in[1].dtype())
+          fail("token_logprobs", "second derivatives are not offered for bf16 products; use f32");
+        if (grad_enabled())
+          return grad_of_composed(
+              [&](const std::vector<Var>& v) { return token_logprobs_composed(v[0], v[1], v[2], labels, o); },
+              {in[0], in[1], in[2]}, g);
+        const Tensor x = in[0].value().contiguous(), w = in[1].value().contiguous();
+        const Tensor bias = in[2].defined() ? in[2].value().contiguous() : Tensor();
+        const Tensor gv = g.value().contiguous();
+        kernels::TokenLogprobsGrad t{.forward = describe(h, o, x, w, bias, labels, in.output().value())};
+        t.g_logp = gv.raw();
+        t.g_log_z = static_cast<std::byte*>(gv.raw()) + h.count * static_cast<std::int64_t>(size_of(gv.dtype()));
+        Grads out(3);
+        const Tensor dx = in.needs(0) ? Tensor::empty(x.shape(), x.dtype(), x.device(), "token_logprobs") : Tensor();
+        if (dx.defined()) {
+          t.dx = dx.raw();
+          out[0] = Var(dx);
+        }
+        const auto target = [&](int i) -> void* {
+          if (!in[i].defined() || !in.needs(i)) return nullptr;
+          Tensor acc = in.accumulator(i);
+          if (!acc.defined()) {
+            acc = Tensor::zeros(in[i].shape(), gv.dtype(), gv.device());
+            out[static_cast<std::size_t>(i)] = Var(acc);
+          }
+          return acc.raw();
+        };
+        t.dw = target(1);
+        t.dbias = target(2);
+        backend_of(x).token_logprobs_grad(t);
+        return out;
+      });
 }
 
 Var token_logprobs_composed(const Var& x, const Var& w, const Var& bias, const Tensor& labels, const HeadOptions& o) {

@@ -57,7 +57,8 @@ Var embedding(const Var& table, const Tensor& index) {
   return record("embedding", {table}, out.reshape(shape), Saves::nothing,
                 [index, t, flat_index, runs, n, v, d](const Saved& in, const Var& g) -> Grads {
                   if (const Tensor acc = in.accumulator(0); acc.defined()) {
-                    backend_of(acc).add_to_rows(flat_index.view(), g.value().to(acc.dtype()).contiguous().reshape({runs, n, d}).view(),
+                    backend_of(acc).add_to_rows(flat_index.view(),
+                                                g.value().to(acc.dtype()).contiguous().reshape({runs, n, d}).view(),
                                                 acc.reshape({runs, v, d}).view());
                     return {Var()};
                   }

@@ -53,11 +53,8 @@ Tensor product(const Tensor& x, const Tensor& w, DType out_dtype, const Layout& 
 
 // acc [R, N, K] += g^T x, a left fold over examples.
 void collect_weight(const Tensor& g, const Tensor& x, const Tensor& acc, const Layout& l) {
-  backend_of(g).matmul({.a = g.transpose(1, 2).view(),
-                        .b = x.view(),
-                        .c = acc.view(),
-                        .accumulate = true,
-                        .k_example = l.rows.rows});
+  backend_of(g).matmul(
+      {.a = g.transpose(1, 2).view(), .b = x.view(), .c = acc.view(), .accumulate = true, .k_example = l.rows.rows});
 }
 
 void collect_bias(const Tensor& g, const Tensor& acc, const Layout& l) {
@@ -66,7 +63,8 @@ void collect_bias(const Tensor& g, const Tensor& acc, const Layout& l) {
 }
 
 // x [R, total, K] and w [R, N, K] as the forward pass multiplied them (bf16 in bf16 training; g is f32 then).
-Grads linear_grads(const Saved& in, const Tensor& x, const Tensor& w, const Var& g, const Layout& l, const Shapes& shapes) {
+Grads linear_grads(const Saved& in, const Tensor& x, const Tensor& w, const Var& g, const Layout& l,
+                   const Shapes& shapes) {
   const Tensor g3 = g.value().contiguous().reshape({l.rows.runs, l.total, l.n});
   const Tensor gp = g3.to(w.dtype());
   Grads out(shapes.bias.empty() ? 2 : 3);
@@ -112,7 +110,8 @@ Var linear(const Var& x, const Var& w, const Var& bias) {
   const Tensor y3 = product(x3, w3, x.dtype(), l);
   if (bias.defined())
     backend_of(y3).binary(kernels::Binary::add, y3.view(),
-                          bias.value().to(x.dtype()).reshape({l.rows.runs, 1, l.n}).expand(y3.shape()).view(), y3.view());
+                          bias.value().to(x.dtype()).reshape({l.rows.runs, 1, l.n}).expand(y3.shape()).view(),
+                          y3.view());
   Shape shape = x.shape();
   shape[shape.size() - 1] = l.n;
   const Var inputs[] = {x, w, bias};
@@ -124,15 +123,17 @@ Var linear(const Var& x, const Var& w, const Var& bias) {
                     if (grad_enabled()) fail("linear", "second derivatives are not offered for bf16 products; use f32");
                     return linear_grads(in, x3, w3, g, l, shapes);
                   });
-  return record("linear", inputs, n, y3.reshape(shape), Saves::inputs, [l, shapes](const Saved& in, const Var& g) -> Grads {
-    if (!grad_enabled())
-      return linear_grads(in, in[0].value().contiguous().reshape({l.rows.runs, l.total, l.k}),
-                          in[1].value().contiguous().reshape({l.rows.runs, l.n, l.k}), g, l, shapes);
-    std::vector<Var> again{in[0], in[1]};
-    if (!shapes.bias.empty()) again.push_back(in[2]);
-    return grad_of_composed(
-        [&](const std::vector<Var>& v) { return linear_composed(v[0], v[1], v.size() > 2 ? v[2] : Var(), l); }, again, g);
-  });
+  return record(
+      "linear", inputs, n, y3.reshape(shape), Saves::inputs, [l, shapes](const Saved& in, const Var& g) -> Grads {
+        if (!grad_enabled())
+          return linear_grads(in, in[0].value().contiguous().reshape({l.rows.runs, l.total, l.k}),
+                              in[1].value().contiguous().reshape({l.rows.runs, l.n, l.k}), g, l, shapes);
+        std::vector<Var> again{in[0], in[1]};
+        if (!shapes.bias.empty()) again.push_back(in[2]);
+        return grad_of_composed(
+            [&](const std::vector<Var>& v) { return linear_composed(v[0], v[1], v.size() > 2 ? v[2] : Var(), l); },
+            again, g);
+      });
 }
 
 }  // namespace plumb

@@ -85,7 +85,8 @@ kernels::Norm describe(const Tensor& x, const Tensor& gain, const Tensor& bias, 
           .rstd = kept.rstd.raw()};
 }
 
-Grads norm_grads(const Saved& in, const Var& g, const NormOptions& o, const kernels::Rows& rows, const NormSaved& kept) {
+Grads norm_grads(const Saved& in, const Var& g, const NormOptions& o, const kernels::Rows& rows,
+                 const NormSaved& kept) {
   const Tensor x = in[0].value().contiguous(), gain = in[1].defined() ? in[1].value().contiguous() : Tensor();
   const Tensor dy = g.value().contiguous(), dx = Tensor::empty(x.shape(), x.dtype(), x.device(), "normalise");
   kernels::NormGrad n{.forward = describe(x, gain, {}, o, rows, kept), .dy = dy.raw(), .dx = dx.raw()};
@@ -119,16 +120,19 @@ Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions&
   const DType wide = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const std::int64_t count = rows.runs * rows.examples * rows.rows;
   const NormSaved kept{Tensor::empty({count}, wide, x.device()), Tensor::empty({count}, wide, x.device())};
-  const Tensor gv = gain.defined() ? gain.value().contiguous() : Tensor(), bv = bias.defined() ? bias.value().contiguous() : Tensor();
+  const Tensor gv = gain.defined() ? gain.value().contiguous() : Tensor(),
+               bv = bias.defined() ? bias.value().contiguous() : Tensor();
   kernels::Norm n = describe(xv, gv, bv, o, rows, kept);
   n.y = y.raw();
   backend_of(xv).norm(n);
-  return record("normalise", {x, gain, bias}, y, Saves::inputs, [o, rows, kept](const Saved& in, const Var& g) -> Grads {
-    if (!grad_enabled()) return norm_grads(in, g, o, rows, kept);
-    std::vector<Var> inputs{in[0]};
-    for (const int i : {1, 2}) inputs.push_back(in[i].defined() ? in[i] : Var());
-    return grad_of_composed([&](const std::vector<Var>& v) { return normalise_composed(v[0], v[1], v[2], o); }, inputs, g);
-  });
+  return record("normalise", {x, gain, bias}, y, Saves::inputs,
+                [o, rows, kept](const Saved& in, const Var& g) -> Grads {
+                  if (!grad_enabled()) return norm_grads(in, g, o, rows, kept);
+                  std::vector<Var> inputs{in[0]};
+                  for (const int i : {1, 2}) inputs.push_back(in[i].defined() ? in[i] : Var());
+                  return grad_of_composed(
+                      [&](const std::vector<Var>& v) { return normalise_composed(v[0], v[1], v[2], o); }, inputs, g);
+                });
 }
 
 }  // namespace plumb

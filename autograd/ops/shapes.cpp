@@ -29,9 +29,8 @@ namespace {
 Var laid_into(const Var& g, const Shape& shape, int axis, std::int64_t begin, std::int64_t end, std::int64_t step) {
   const Tensor out = Tensor::zeros(shape, g.dtype(), g.device());
   backend_of(out).copy(g.value().view(), out.slice(axis, begin, end, step).view());
-  return record("slice", {g}, out, Saves::nothing, [=](const Saved&, const Var& h) -> Grads {
-    return {slice(h, axis, begin, end, step)};
-  });
+  return record("slice", {g}, out, Saves::nothing,
+                [=](const Saved&, const Var& h) -> Grads { return {slice(h, axis, begin, end, step)}; });
 }
 
 }  // namespace
@@ -47,7 +46,8 @@ Var slice(const Var& x, int axis, std::int64_t begin, std::int64_t end, std::int
 Var select(const Var& x, int axis, std::int64_t index) {
   axis = axis_of("select", axis, x.dim());
   const std::int64_t n = x.shape()[axis];
-  if (index < -n || index >= n) fail("select", "index {} is outside axis {} of shape {}", index, axis, to_string(x.shape()));
+  if (index < -n || index >= n)
+    fail("select", "index {} is outside axis {} of shape {}", index, axis, to_string(x.shape()));
   if (index < 0) index += n;
   return squeeze(slice(x, axis, index, index + 1), axis);
 }

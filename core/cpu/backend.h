@@ -60,7 +60,8 @@ class CpuBackend final : public Backend {
   void col2im(const Raw& cols, const Raw& x, int kernel, int stride, int padding) override;
 
   // random.cpp, optimiser.cpp
-  void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b, const Raw& out) override;
+  void random(kernels::Distribution d, std::uint64_t key, std::uint64_t first, double a, double b,
+              const Raw& out) override;
   void adam(const kernels::Adam& a, const kernels::AdamSlice* slices, int count) override;
 };
 

@@ -29,10 +29,8 @@ To convert(From x) {
   } else if constexpr (std::is_same_v<From, Bf16>) {
     return convert<To>(static_cast<float>(x));
   } else if constexpr (std::is_same_v<To, Bf16>) {
-    if constexpr (std::is_same_v<From, float>)
-      return Bf16(x);
-    else
-      return to_bf16(static_cast<double>(x));
+    if constexpr (std::is_same_v<From, float>) return Bf16(x);
+    else return to_bf16(static_cast<double>(x));
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     using Limits = std::numeric_limits<To>;
     if (!(x >= static_cast<From>(Limits::min()))) return std::isnan(x) ? To{} : Limits::min();

@@ -6,8 +6,8 @@
 namespace plumb::cpu {
 
 enum class Isa { baseline, avx2, avx512 };
-Isa isa();               // UserError when PLUMB_ISA names one that the CPU lacks
-bool has_bf16_dot();     // AVX512_BF16, and not forced below it
+Isa isa();            // UserError when PLUMB_ISA names one that the CPU lacks
+bool has_bf16_dot();  // AVX512_BF16, and not forced below it
 std::string name_of(Isa isa);
 std::string cpu_model();
 

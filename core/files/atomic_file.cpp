@@ -1,13 +1,14 @@
 // Atomic writes. A temporary is locked (flock) by its writer, so a cleaner knows the dead from the living.
 #include "core/files/atomic_file.h"
 
-#include <atomic>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 
 #include "core/errors.h"
 

@@ -1,12 +1,13 @@
 // XXH3-128 over a canonical encoding, and a CRC32C that takes eight bytes a step.
 #include "core/files/digest.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 #include <memory>
-#include <xxhash.h>
 
 #include "core/errors.h"
 

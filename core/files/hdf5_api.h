@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hdf5.h>
+
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -64,18 +65,12 @@ class Handle {
 // The type of a tensor's elements in a file: little-endian, and bf16 as u16.
 inline hid_t type_of(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return H5T_IEEE_F64LE;
-    case DType::f32:
-      return H5T_IEEE_F32LE;
-    case DType::bf16:
-      return H5T_STD_U16LE;
-    case DType::i64:
-      return H5T_STD_I64LE;
-    case DType::i32:
-      return H5T_STD_I32LE;
-    case DType::u8:
-      return H5T_STD_U8LE;
+    case DType::f64: return H5T_IEEE_F64LE;
+    case DType::f32: return H5T_IEEE_F32LE;
+    case DType::bf16: return H5T_STD_U16LE;
+    case DType::i64: return H5T_STD_I64LE;
+    case DType::i32: return H5T_STD_I32LE;
+    case DType::u8: return H5T_STD_U8LE;
   }
   throw Bug("unknown dtype");
 }

@@ -2,8 +2,9 @@
 // u64 table size, 16 bytes XXH3 of the table, 16 bytes XXH3 of everything before these 16 bytes, 8 bytes magic.
 #include "core/files/seal.h"
 
-#include <cstring>
 #include <xxhash.h>
+
+#include <cstring>
 
 namespace plumb::files {
 namespace {

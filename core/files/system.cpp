@@ -1,6 +1,10 @@
 // System calls with errors in words and injected faults.
 #include "core/files/system.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -8,10 +12,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <system_error>
-#include <unistd.h>
 
 #include "core/errors.h"
 
@@ -43,27 +44,17 @@ void die_if_asked() {
 
 std::string hint_for(int error) {
   switch (error) {
-    case ENOSPC:
-      return "the disk is full: free some space, or choose another folder with --out";
-    case EDQUOT:
-      return "your disk quota is used up: free some space, or choose another folder with --out";
+    case ENOSPC: return "the disk is full: free some space, or choose another folder with --out";
+    case EDQUOT: return "your disk quota is used up: free some space, or choose another folder with --out";
     case EACCES:
-    case EPERM:
-      return "check the permissions of the file and of its folder";
-    case EROFS:
-      return "the file system is read-only: choose another folder with --out";
-    case ENOENT:
-      return "check the path: the file or its folder does not exist";
-    case EISDIR:
-      return "this is a folder where a file is meant";
-    case ENOTDIR:
-      return "a part of the path is a file where a folder is meant";
-    case EMFILE:
-      return "too many open files: raise the limit with `ulimit -n`";
-    case EIO:
-      return "the device reports an error: check the disk, then resume from the last checkpoint";
-    default:
-      return "";
+    case EPERM: return "check the permissions of the file and of its folder";
+    case EROFS: return "the file system is read-only: choose another folder with --out";
+    case ENOENT: return "check the path: the file or its folder does not exist";
+    case EISDIR: return "this is a folder where a file is meant";
+    case ENOTDIR: return "a part of the path is a file where a folder is meant";
+    case EMFILE: return "too many open files: raise the limit with `ulimit -n`";
+    case EIO: return "the device reports an error: check the disk, then resume from the last checkpoint";
+    default: return "";
   }
 }
 

@@ -1,6 +1,6 @@
 // Threads, accumulation, batches: what must not change a bit.
-#include "lab/check/check.h"
 #include "core/parallel.h"
+#include "lab/check/check.h"
 #include "lab/run/run_loop.h"
 
 namespace plumb::lab {
@@ -85,7 +85,9 @@ CheckResult check_accumulation(const CheckOptions& o) {
       const std::string expected = outcome_of(c, steps);
       for (const std::int64_t micro : {4, 3, 2, 1}) {
         c.train.micro_batch = micro;
-        note(r, outcome_of(c, steps) == expected, fmt::format("micro-batches of {} differ from the whole (tied {}, checkpointed {})", micro, tied, checkpointed));
+        note(r, outcome_of(c, steps) == expected,
+             fmt::format("micro-batches of {} differ from the whole (tied {}, checkpointed {})", micro, tied,
+                         checkpointed));
       }
     }
   // Ragged lengths: trailing positions of each row are masked, and each row may be cut to its own length.
@@ -95,12 +97,14 @@ CheckResult check_accumulation(const CheckOptions& o) {
   std::vector<std::int64_t> labels = tokens.slice(1, 1, length + 1).contiguous().to_vector<std::int64_t>();
   std::vector<std::int64_t> lengths;
   for (std::int64_t b = 0; b < rows; ++b) {
-    lengths.push_back(1 + static_cast<std::int64_t>(Key(9).below(static_cast<std::uint64_t>(length), static_cast<std::uint64_t>(b))));
+    lengths.push_back(
+        1 + static_cast<std::int64_t>(Key(9).below(static_cast<std::uint64_t>(length), static_cast<std::uint64_t>(b))));
     for (std::int64_t t = lengths.back(); t < length; ++t) labels[static_cast<std::size_t>(b * length + t)] = -1;
   }
   const Tensor y = Tensor::from(labels, {rows, length});
   const auto collect = [&](Trainer& t, std::int64_t b, std::int64_t e, std::int64_t n) {
-    const Tensor in = tokens.slice(0, b, e).slice(1, 0, n).contiguous(), out = y.slice(0, b, e).slice(1, 0, n).contiguous();
+    const Tensor in = tokens.slice(0, b, e).slice(1, 0, n).contiguous(),
+                 out = y.slice(0, b, e).slice(1, 0, n).contiguous();
     const auto loss = t.config().loss(t.model().token_logprobs(in, out), out);
     std::vector<Root> roots;
     for (const auto& term : loss.loss) roots.push_back(alignment::seeded(term, 100));
@@ -111,13 +115,15 @@ CheckResult check_accumulation(const CheckOptions& o) {
   whole.arena().finish_grads();
   for (const bool cut : {false, true}) {
     alone.arena().zero_grads();
-    for (std::int64_t b = 0; b < rows; ++b) collect(alone, b, b + 1, cut ? lengths[static_cast<std::size_t>(b)] : length);
+    for (std::int64_t b = 0; b < rows; ++b)
+      collect(alone, b, b + 1, cut ? lengths[static_cast<std::size_t>(b)] : length);
     alone.arena().finish_grads();
     std::vector<files::NamedTensor> a, b;
     for (const auto& s : whole.arena().slots()) a.push_back({s.parameter->name, whole.arena().grad(s)});
     for (const auto& s : alone.arena().slots()) b.push_back({s.parameter->name, alone.arena().grad(s)});
     for (std::size_t i = 0; i < a.size(); ++i)
-      note(r, same_bits(a[i].value, b[i].value), fmt::format("ragged rows, {}: the gradient of {} differs", cut ? "cut to length" : "padded", a[i].name));
+      note(r, same_bits(a[i].value, b[i].value),
+           fmt::format("ragged rows, {}: the gradient of {} differs", cut ? "cut to length" : "padded", a[i].name));
   }
   return r;
 }
@@ -132,8 +138,10 @@ CheckResult check_rows(const CheckOptions& o) {
   const Tensor in = tokens.slice(1, 0, length).contiguous(), out = tokens.slice(1, 1, length + 1).contiguous();
   const Tensor all = t.model().token_logprobs(in, out).value(), logits = t.model().logits(in).value();
   for (std::int64_t b = 0; b < count; ++b) {
-    const std::int64_t n = 1 + static_cast<std::int64_t>(Key(3).below(static_cast<std::uint64_t>(length), static_cast<std::uint64_t>(b)));
-    const Tensor x = in.slice(0, b, b + 1).slice(1, 0, n).contiguous(), y = out.slice(0, b, b + 1).slice(1, 0, n).contiguous();
+    const std::int64_t n =
+        1 + static_cast<std::int64_t>(Key(3).below(static_cast<std::uint64_t>(length), static_cast<std::uint64_t>(b)));
+    const Tensor x = in.slice(0, b, b + 1).slice(1, 0, n).contiguous(),
+                 y = out.slice(0, b, b + 1).slice(1, 0, n).contiguous();
     const Tensor alone = t.model().token_logprobs(x, y).value();
     const Tensor there = all.slice(1, b, b + 1).slice(2, 0, n).contiguous();
     auto cache = t.model().make_cache(1, length);
@@ -143,7 +151,8 @@ CheckResult check_rows(const CheckOptions& o) {
     for (std::int64_t i = first; i < n; ++i) last = t.model().decode(x.slice(1, i, i + 1).contiguous(), cache);
     const bool decoded = same_bits(last, logits.slice(0, b, b + 1).select(1, n - 1).contiguous());
     note(r, same_bits(alone, there) && decoded,
-         fmt::format("row {} of length {}: {}", b, n, decoded ? "alone differs from the batch" : "decoding differs from the full pass"));
+         fmt::format("row {} of length {}: {}", b, n,
+                     decoded ? "alone differs from the batch" : "decoding differs from the full pass"));
   }
   return r;
 }

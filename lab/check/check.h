@@ -16,9 +16,9 @@ struct CheckResult {
 };
 
 struct CheckOptions {
-  bool full = false;       // the long sizes
-  std::string plumb;       // the command line to run and kill; empty = this executable
-  std::string scratch;     // a folder for runs; empty = a temporary one
+  bool full = false;    // the long sizes
+  std::string plumb;    // the command line to run and kill; empty = this executable
+  std::string scratch;  // a folder for runs; empty = a temporary one
 };
 
 struct Check {

@@ -1,10 +1,11 @@
 // Kill and resume: a child process is killed at random moments until it gets through, then compared.
-#include <csignal>
-#include <filesystem>
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
 
 #include "core/random.h"
 #include "lab/check/check.h"
@@ -50,11 +51,15 @@ bool finish(pid_t child, double seconds) {
 CheckResult check_kill(const CheckOptions& o) {
   CheckResult r{.name = "kill", .unit = "kills survived", .failure = {}};
   const std::string plumb = o.plumb.empty() ? fs::read_symlink("/proc/self/exe").string() : o.plumb;
-  const fs::path folder = o.scratch.empty() ? fs::temp_directory_path() / fmt::format("plumb-check-{}", getpid()) : fs::path(o.scratch);
+  const fs::path folder =
+      o.scratch.empty() ? fs::temp_directory_path() / fmt::format("plumb-check-{}", getpid()) : fs::path(o.scratch);
   fs::create_directories(folder);
-  const std::string config = (folder / "run.toml").string(), calm = (folder / "calm").string(), hunted = (folder / "hunted").string();
+  const std::string config = (folder / "run.toml").string(), calm = (folder / "calm").string(),
+                    hunted = (folder / "hunted").string();
   if (std::FILE* f = std::fopen(config.c_str(), "w")) {
-    fmt::print(f, "[run]\nsteps = 200\neval_every = 50\neval_rows = 8\n[model]\nwidth = 32\ncontext = 31\n[train]\nbatch = 8\n[checkpoint]\nevery = 10\nkeep_last = 3\n");
+    fmt::print(f,
+               "[run]\nsteps = 200\neval_every = 50\neval_rows = 8\n[model]\nwidth = 32\ncontext = 31\n[train]\nbatch "
+               "= 8\n[checkpoint]\nevery = 10\nkeep_last = 3\n");
     std::fclose(f);
   }
   const std::vector<std::string> start{plumb, "train", config, "--quiet", "--threads", "1", "--out"};
@@ -62,7 +67,8 @@ CheckResult check_kill(const CheckOptions& o) {
     words.push_back(last);
     return words;
   };
-  if (!finish(spawn(with(start, calm)), 0)) throw UserError("the undisturbed run failed", "check kill", fmt::format("{} train {}", plumb, config));
+  if (!finish(spawn(with(start, calm)), 0))
+    throw UserError("the undisturbed run failed", "check kill", fmt::format("{} train {}", plumb, config));
   const std::int64_t kills = o.full ? 1000 : 20;
   std::int64_t done = 0;
   for (std::uint64_t i = 0; done < kills; ++i) {
@@ -70,16 +76,21 @@ CheckResult check_kill(const CheckOptions& o) {
     const double patience = 0.002 + 0.25 * Key(11).at("kill").uniform_at(i);
     const bool exists = fs::exists(fs::path(hunted) / "journal");
     if (!exists) fs::remove_all(hunted);
-    const bool finished = finish(spawn(exists ? std::vector<std::string>{plumb, "resume", hunted, "--quiet", "--threads", "1"} : with(start, hunted)), patience);
+    const bool finished =
+        finish(spawn(exists ? std::vector<std::string>{plumb, "resume", hunted, "--quiet", "--threads", "1"}
+                            : with(start, hunted)),
+               patience);
     if (!finished) {
       ++done;
       continue;
     }
     const Difference d = compare_runs(calm, hunted);
-    if (!d.equal() && r.failure.empty()) r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));
+    if (!d.equal() && r.failure.empty())
+      r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));
     fs::remove_all(hunted);  // through alive: hunt the next one
   }
-  if (fs::exists(fs::path(hunted) / "journal")) finish(spawn({plumb, "resume", hunted, "--quiet", "--threads", "1"}), 0);
+  if (fs::exists(fs::path(hunted) / "journal"))
+    finish(spawn({plumb, "resume", hunted, "--quiet", "--threads", "1"}), 0);
   else finish(spawn(with(start, hunted)), 0);
   const Difference d = compare_runs(calm, hunted);
   if (!d.equal() && r.failure.empty()) r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));

@@ -1,13 +1,13 @@
 // plumb check: tries to break the promises.
+#include "lab/check/check.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
 #include "core/fields.h"
-#include "lab/check/check.h"
 #include "lab/cli/command.h"
 
 namespace plumb::cli {
@@ -20,7 +20,8 @@ int check(const Arguments& a) {
   if (std::find(names.begin(), names.end(), wanted) == names.end()) {
     const std::string near = nearest_name(wanted, names);
     throw UsageError(fmt::format("there is no check \"{}\"", wanted), "check",
-                     near.empty() ? fmt::format("use one of {}", fmt::join(names, ", ")) : fmt::format("did you mean \"{}\"?", near));
+                     near.empty() ? fmt::format("use one of {}", fmt::join(names, ", "))
+                                  : fmt::format("did you mean \"{}\"?", near));
   }
   bool all_hold = true;
   nlohmann::json results = nlohmann::json::array();
@@ -28,9 +29,15 @@ int check(const Arguments& a) {
     if (wanted != "all" && wanted != c.name) continue;
     const auto r = c.run({.full = a.has("--full"), .plumb = {}, .scratch = a.common.out});
     all_hold = all_hold && r.holds();
-    results.push_back({{"name", r.name}, {"passed", r.passed}, {"tried", r.tried}, {"unit", r.unit}, {"holds", r.holds()}, {"failure", r.failure}});
+    results.push_back({{"name", r.name},
+                       {"passed", r.passed},
+                       {"tried", r.tried},
+                       {"unit", r.unit},
+                       {"holds", r.holds()},
+                       {"failure", r.failure}});
     if (!a.common.json)
-      fmt::print("{:<14} {}/{} {:<26} {}\n", r.name, r.passed, r.tried, r.unit, r.holds() ? "holds" : "BROKEN: " + r.failure);
+      fmt::print("{:<14} {}/{} {:<26} {}\n", r.name, r.passed, r.tried, r.unit,
+                 r.holds() ? "holds" : "BROKEN: " + r.failure);
   }
   if (a.common.json) fmt::print("{}\n", results.dump());
   return all_hold ? 0 : 1;

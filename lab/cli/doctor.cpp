@@ -1,10 +1,9 @@
 // plumb doctor: the machine, and what a configuration would cost before it starts.
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <chrono>
-
-#include <nlohmann/json.hpp>
 
 #include "core/build_info.h"
 #include "core/cpu/gemm.h"  // check: allow devices, the peak of this very CPU is what it measures
@@ -19,7 +18,9 @@
 namespace plumb::cli {
 namespace {
 
-double machine_memory() { return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)); }
+double machine_memory() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
 
 nlohmann::json machine() {
   const BuildInfo& b = build_info();
@@ -68,7 +69,8 @@ void print(const nlohmann::json& j, const std::string& title) {
   for (const auto& [key, value] : j.items()) {
     if (value.is_object()) {
       std::string line;
-      for (const auto& [k, v] : value.items()) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", k, v.get<std::string>());
+      for (const auto& [k, v] : value.items())
+        line += fmt::format("{}{} {}", line.empty() ? "" : ", ", k, v.get<std::string>());
       fmt::print("  {:<20} {}\n", key, line);
     } else if (value.is_string()) {
       fmt::print("  {:<20} {}\n", key, value.get<std::string>());

@@ -1,6 +1,5 @@
 // plumb report and plumb list.
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "lab/cli/command.h"
@@ -17,13 +16,16 @@ int report(const Arguments& a) {
   return 0;
 }
 
-nlohmann::json number_or_null(const std::optional<double>& x) { return x ? nlohmann::json(*x) : nlohmann::json(nullptr); }
+nlohmann::json number_or_null(const std::optional<double>& x) {
+  return x ? nlohmann::json(*x) : nlohmann::json(nullptr);
+}
 
 int list(const Arguments& a) {
   const std::string folder = a.word("FOLDER").empty() ? "runs" : a.word("FOLDER");
   nlohmann::json all = nlohmann::json::array();
   const auto runs = lab::runs_under(folder);
-  if (!a.common.json) fmt::print("{:<32} {:<14} {:>8} {:>6} {:>10} {:>10}\n", "run", "status", "steps", "seed", "loss", "val_loss");
+  if (!a.common.json)
+    fmt::print("{:<32} {:<14} {:>8} {:>6} {:>10} {:>10}\n", "run", "status", "steps", "seed", "loss", "val_loss");
   for (const auto& path : runs) {
     lab::RunSummary s;
     try {
@@ -33,24 +35,31 @@ int list(const Arguments& a) {
       s.status = "unreadable";
     }
     if (a.common.json) {
-      all.push_back({{"run", path}, {"status", s.status}, {"steps", s.steps}, {"seed", s.seed}, {"loss", number_or_null(s.loss)}, {"val_loss", number_or_null(s.val_loss)}});
+      all.push_back({{"run", path},
+                     {"status", s.status},
+                     {"steps", s.steps},
+                     {"seed", s.seed},
+                     {"loss", number_or_null(s.loss)},
+                     {"val_loss", number_or_null(s.val_loss)}});
       continue;
     }
     const auto shown = [](const std::optional<double>& x) { return x ? fmt::format("{:.4f}", *x) : std::string("-"); };
-    fmt::print("{:<32} {:<14} {:>8} {:>6} {:>10} {:>10}\n", path, s.status, s.steps, s.seed, shown(s.loss), shown(s.val_loss));
+    fmt::print("{:<32} {:<14} {:>8} {:>6} {:>10} {:>10}\n", path, s.status, s.steps, s.seed, shown(s.loss),
+               shown(s.val_loss));
   }
   if (a.common.json) fmt::print("{}\n", all.dump());
   else if (runs.empty()) fmt::print("no runs under {}\n", folder);
   return 0;
 }
 
-const Registration report_command({.name = "report",
-                                   .group = Group::runs,
-                                   .help = "write a self-contained HTML report: curves of one or several runs, overlaid",
-                                   .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
-                                   .words = {{.name = "RUN", .help = "run folders", .many = true}},
-                                   .options = {},
-                                   .run = report});
+const Registration report_command(
+    {.name = "report",
+     .group = Group::runs,
+     .help = "write a self-contained HTML report: curves of one or several runs, overlaid",
+     .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
+     .words = {{.name = "RUN", .help = "run folders", .many = true}},
+     .options = {},
+     .run = report});
 const Registration list_command({.name = "list",
                                  .group = Group::runs,
                                  .help = "list runs with their status and losses",

@@ -1,6 +1,5 @@
 // plumb sample and plumb eval.
 #include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "lab/cli/command.h"
@@ -37,15 +36,23 @@ int sample(const Arguments& a) {
   const auto stop = a.texts("--stop");
   for (const auto& s : stop) {
     const auto t = trainer.data().encode(s);
-    if (t.size() != 1) throw UserError(fmt::format("\"{}\" is {} tokens, not one", s, t.size()), "--stop", "give a text that is a single token");
+    if (t.size() != 1)
+      throw UserError(fmt::format("\"{}\" is {} tokens, not one", s, t.size()), "--stop",
+                      "give a text that is a single token");
     o.stop_tokens.push_back(t[0]);
   }
-  const auto out = models::sample(trainer.model(), tokens, o, Key(static_cast<std::uint64_t>(a.integer("--seed", 0))).at("sample"));
+  const auto out =
+      models::sample(trainer.model(), tokens, o, Key(static_cast<std::uint64_t>(a.integer("--seed", 0))).at("sample"));
   nlohmann::json all = nlohmann::json::array();
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::string& prompt = prompts[i / static_cast<std::size_t>(count)];
     const std::string text = trainer.data().decode(out[i].tokens);
-    if (a.common.json) all.push_back({{"prompt", prompt}, {"text", text}, {"tokens", out[i].tokens}, {"logps", out[i].logps}, {"stopped", out[i].stopped}});
+    if (a.common.json)
+      all.push_back({{"prompt", prompt},
+                     {"text", text},
+                     {"tokens", out[i].tokens},
+                     {"logps", out[i].logps},
+                     {"stopped", out[i].stopped}});
     else fmt::print("{}{}\n{}", prompt, text, i + 1 < out.size() ? "---\n" : "");
   }
   if (a.common.json) fmt::print("{}\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -68,22 +75,23 @@ int eval(const Arguments& a) {
 }
 
 const std::string checkpoint_help = "a checkpoint file in place of the newest";
-const Registration sample_command({.name = "sample",
-                                   .group = Group::runs,
-                                   .help = "continue a prompt with a trained model",
-                                   .example = "plumb sample runs/shakespeare --prompt \"ROMEO:\" --tokens 300",
-                                   .words = {{.name = "RUN", .help = "the folder of the run"}},
-                                   .options = {{"--prompt", "TEXT", "what to continue; may be given several times", true},
-                                               {"--tokens", "N", "longest continuation (400)"},
-                                               {"--count", "N", "continuations of each prompt (1)"},
-                                               {"--temperature", "X", "0 = greedy (0.8)"},
-                                               {"--top-k", "K", "keep the K likeliest tokens (all)"},
-                                               {"--top-p", "P", "keep the likeliest tokens that hold this probability (1)"},
-                                               {"--min-p", "P", "drop tokens below this share of the likeliest (0)"},
-                                               {"--stop", "TEXT", "a token that ends a continuation", true},
-                                               {"--seed", "N", "of the draws (0)"},
-                                               {"--checkpoint", "FILE", checkpoint_help}},
-                                   .run = sample});
+const Registration sample_command(
+    {.name = "sample",
+     .group = Group::runs,
+     .help = "continue a prompt with a trained model",
+     .example = "plumb sample runs/shakespeare --prompt \"ROMEO:\" --tokens 300",
+     .words = {{.name = "RUN", .help = "the folder of the run"}},
+     .options = {{"--prompt", "TEXT", "what to continue; may be given several times", true},
+                 {"--tokens", "N", "longest continuation (400)"},
+                 {"--count", "N", "continuations of each prompt (1)"},
+                 {"--temperature", "X", "0 = greedy (0.8)"},
+                 {"--top-k", "K", "keep the K likeliest tokens (all)"},
+                 {"--top-p", "P", "keep the likeliest tokens that hold this probability (1)"},
+                 {"--min-p", "P", "drop tokens below this share of the likeliest (0)"},
+                 {"--stop", "TEXT", "a token that ends a continuation", true},
+                 {"--seed", "N", "of the draws (0)"},
+                 {"--checkpoint", "FILE", checkpoint_help}},
+     .run = sample});
 const Registration eval_command({.name = "eval",
                                  .group = Group::runs,
                                  .help = "validation loss of a run's newest checkpoint",

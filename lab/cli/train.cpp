@@ -1,8 +1,8 @@
 // plumb train and plumb resume.
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "lab/cli/command.h"
 #include "lab/cli/outcome.h"
@@ -66,19 +66,21 @@ int resume(const Arguments& a) {
   return show_outcome(a, folder, lab::resume_run(request, expected));
 }
 
-const Registration train_command({.name = "train",
-                                  .group = Group::runs,
-                                  .help = "train a model from a configuration",
-                                  .example = "plumb train examples/copy_language/gpt.toml --set run.seed=7 --out runs/seed7",
-                                  .words = {{.name = "CONFIG", .help = "a TOML file"}},
-                                  .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}},
-                                  .run = train});
+const Registration train_command(
+    {.name = "train",
+     .group = Group::runs,
+     .help = "train a model from a configuration",
+     .example = "plumb train examples/copy_language/gpt.toml --set run.seed=7 --out runs/seed7",
+     .words = {{.name = "CONFIG", .help = "a TOML file"}},
+     .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}},
+     .run = train});
 const Registration resume_command({.name = "resume",
                                    .group = Group::runs,
                                    .help = "go on with a run that was stopped or killed, to the same bits",
                                    .example = "plumb resume runs/seed7",
                                    .words = {{.name = "RUN", .help = "the folder of the run"}},
-                                   .options = {{"--config", "FILE", "refuse unless the run was started with this configuration"}},
+                                   .options = {{"--config", "FILE",
+                                                "refuse unless the run was started with this configuration"}},
                                    .run = resume});
 
 }  // namespace

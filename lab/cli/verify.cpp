@@ -1,33 +1,45 @@
 // plumb verify and plumb diff.
-#include <fmt/format.h>
+#include "lab/run/verify.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "lab/cli/command.h"
 #include "lab/run/summary.h"
-#include "lab/run/verify.h"
 
 namespace plumb::cli {
 namespace {
 
 int verify(const Arguments& a) {
   const std::string folder = a.word("RUN");
-  const auto v = lab::verify_run(folder, a.common.quiet || a.common.json, parse_device(a.common.device.empty() ? "cpu" : a.common.device));
+  const auto v = lab::verify_run(folder, a.common.quiet || a.common.json,
+                                 parse_device(a.common.device.empty() ? "cpu" : a.common.device));
   if (a.common.json)
-    fmt::print("{}\n", nlohmann::json{{"run", folder}, {"equal", v.equal}, {"steps", v.steps}, {"rows", v.compared_rows},
-                                      {"checkpoints", v.compared_checkpoints}, {"difference", v.difference}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"run", folder},
+                                      {"equal", v.equal},
+                                      {"steps", v.steps},
+                                      {"rows", v.compared_rows},
+                                      {"checkpoints", v.compared_checkpoints},
+                                      {"difference", v.difference}}
+                           .dump());
   else if (v.equal)
-    fmt::print("equal: {} steps run again, {} logged values and {} checkpoints are the same to the bit\n", v.steps, v.compared_rows, v.compared_checkpoints);
+    fmt::print("equal: {} steps run again, {} logged values and {} checkpoints are the same to the bit\n", v.steps,
+               v.compared_rows, v.compared_checkpoints);
   else fmt::print("different at {}\n", v.difference);
   return v.equal ? 0 : 1;
 }
 
 int diff(const Arguments& a) {
   const auto runs = a.words("RUN");
-  if (runs.size() != 2) throw UsageError(fmt::format("needs two runs, not {}", runs.size()), "diff", "plumb diff runs/a runs/b");
+  if (runs.size() != 2)
+    throw UsageError(fmt::format("needs two runs, not {}", runs.size()), "diff", "plumb diff runs/a runs/b");
   const auto d = lab::compare_runs(runs[0], runs[1]);
   if (a.common.json) {
-    fmt::print("{}\n", nlohmann::json{{"equal", d.equal()}, {"config", d.config}, {"metrics", d.metrics.value_or("")}, {"tensors", d.tensors.value_or("")}}.dump());
+    fmt::print("{}\n", nlohmann::json{{"equal", d.equal()},
+                                      {"config", d.config},
+                                      {"metrics", d.metrics.value_or("")},
+                                      {"tensors", d.tensors.value_or("")}}
+                           .dump());
     return d.equal() ? 0 : 1;
   }
   if (d.equal()) fmt::print("equal: configuration, metrics and parameters\n");

@@ -1,10 +1,11 @@
 // Fills options structs from a table, and says exactly what is wrong where.
 #include "lab/config/read.h"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
 
 #include "core/errors.h"
 
@@ -122,10 +123,8 @@ class Reader {
     for (auto& entry : f.entries()) {
       if (const auto* field = std::get_if<Field>(&entry)) {
         known.push_back(field->name());
-        if (const auto* v = own(table, field->name()))
-          assign(*field, joined(path, field->name()), *v);
-        else if (field->is_required())
-          missing(*field, table, path);
+        if (const auto* v = own(table, field->name())) assign(*field, joined(path, field->name()), *v);
+        else if (field->is_required()) missing(*field, table, path);
         continue;
       }
       const auto& section = std::get<FieldSection>(entry);

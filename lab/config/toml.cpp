@@ -1,12 +1,13 @@
 // Reads TOML: the only file that includes toml++.
 #include "lab/config/toml.h"
 
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <filesystem>
-#include <fmt/format.h>
 #include <fstream>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "core/errors.h"
 
@@ -59,10 +60,8 @@ void refuse_endless_keys(std::string_view text, const std::string& name) {
   for (const char c : text) {
     const bool part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
                       c == '-' || c == '"' || c == '\'' || c == ' ' || c == '\t';
-    if (c == '.')
-      ++dots;
-    else if (!part)
-      dots = 0;
+    if (c == '.') ++dots;
+    else if (!part) dots = 0;
     if (c == '\n') ++line;
     if (dots > deepest) throw UserError("a key of more than 500 parts", Location{name, line, 1}.text());
   }

@@ -1,7 +1,8 @@
 // Writes TOML in canonical form.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 
 #include "core/errors.h"
 #include "lab/config/toml.h"
@@ -22,16 +23,12 @@ std::string number(double x) {
 std::string quoted(const std::string& s) {
   std::string out = "\"";
   for (const char c : s) {
-    if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", c);
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\t')
-      out += "\\t";
+    if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
+    else if (c == '\n') out += "\\n";
+    else if (c == '\t') out += "\\t";
     else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    else
-      out += c;
+    else out += c;
   }
   return out + '"';
 }

@@ -1,8 +1,9 @@
 // The neutral tree of a configuration.
 #include "lab/config/value.h"
 
-#include <algorithm>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "core/errors.h"
 
@@ -114,10 +115,8 @@ void merge(Value& base, const Value& over) {
   for (const auto& m : over.table()) {
     auto& members = base.table();
     const auto at = member(members, m.key);
-    if (at == members.end())
-      members.push_back(m);
-    else
-      merge(at->value, m.value);
+    if (at == members.end()) members.push_back(m);
+    else merge(at->value, m.value);
   }
 }
 

@@ -1,6 +1,7 @@
 // SentencePiece models, by their own library: the only file that includes it.
-#include <algorithm>
 #include <sentencepiece_processor.h>
+
+#include <algorithm>
 
 #include "core/errors.h"
 #include "core/files/atomic_file.h"

@@ -1,11 +1,12 @@
 // Tokenises in parallel over chunks, in memory that does not grow with the text.
 #include "lab/data/token_file.h"
 
-#include <algorithm>
-#include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "core/errors.h"
 #include "core/files/digest.h"

@@ -1,10 +1,11 @@
 // Paths, and reading windows across files.
 #include "lab/data/token_store.h"
 
+#include <glob.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
-#include <glob.h>
 
 #include "core/errors.h"
 #include "core/files/digest.h"

@@ -57,10 +57,8 @@ std::string replace_invalid_utf8(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {
     const Step step = step_at(text, i);
-    if (step.valid)
-      out.append(text.substr(i, step.length));
-    else
-      out += "\xef\xbf\xbd";
+    if (step.valid) out.append(text.substr(i, step.length));
+    else out += "\xef\xbf\xbd";
     i += step.length;
   }
   return out;

@@ -7,15 +7,25 @@ void RunOptions::fields(Fields& f) {
   f("steps", steps).at_least(1).unit("steps").help("optimiser steps of the whole run");
   f("seed", seed).at_least(0).help("of the initial weights, the data order and dropout");
   f("log_every", log_every).at_least(1).unit("steps").help("metrics are kept every so many steps");
-  f("eval_every", eval_every).at_least(0).unit("steps").help("validation loss every so many steps; 0 = only at the end");
+  f("eval_every", eval_every)
+      .at_least(0)
+      .unit("steps")
+      .help("validation loss every so many steps; 0 = only at the end");
   f("eval_rows", eval_rows).at_least(1).unit("sequences").help("validation sequences of each evaluation");
   f("sample_tokens", sample_tokens).at_least(0).unit("tokens").help("length of the sample in the report");
-  f("early_stop", early_stop).at_least(0).unit("evaluations").help("stop after so many without a better validation loss; 0 = off");
-  f("on_divergence", on_divergence).one_of({"stop", "record"}).help("a loss that is not finite: an error, or a recorded outcome");
+  f("early_stop", early_stop)
+      .at_least(0)
+      .unit("evaluations")
+      .help("stop after so many without a better validation loss; 0 = off");
+  f("on_divergence", on_divergence)
+      .one_of({"stop", "record"})
+      .help("a loss that is not finite: an error, or a recorded outcome");
 }
 
 void DataOptions::fields(Fields& f) {
-  f("kind", kind).one_of({"copy_language", "text"}).help("a synthetic language with a known entropy floor, or text files");
+  f("kind", kind)
+      .one_of({"copy_language", "text"})
+      .help("a synthetic language with a known entropy floor, or text files");
   f.dependent([this](Fields& g) {
     if (kind == DataKind::text) text.fields(g);
     else copy_language.fields(g);
@@ -29,13 +39,20 @@ std::unique_ptr<TokenData> DataOptions::open(std::uint64_t run_seed, const std::
 
 void TrainOptions::fields(Fields& f) {
   f("batch", batch).at_least(1).unit("sequences").help("of one optimiser step");
-  f("micro_batch", micro_batch).at_least(0).unit("sequences").help("computed at once; 0 = the whole batch. Changes memory, never bits");
-  f("leaves", leaves).at_least(1).help("parts of the batch whose gradients are added by a binary tree; a power of two").check([this] {
-    if (leaves & (leaves - 1)) return std::string("must be a power of two");
-    return batch % leaves != 0 ? fmt::format("must divide train.batch = {}", batch) : std::string();
-  });
+  f("micro_batch", micro_batch)
+      .at_least(0)
+      .unit("sequences")
+      .help("computed at once; 0 = the whole batch. Changes memory, never bits");
+  f("leaves", leaves)
+      .at_least(1)
+      .help("parts of the batch whose gradients are added by a binary tree; a power of two")
+      .check([this] {
+        if (leaves & (leaves - 1)) return std::string("must be a power of two");
+        return batch % leaves != 0 ? fmt::format("must divide train.batch = {}", batch) : std::string();
+      });
   f("precision", precision).one_of({"f32", "bf16", "f64"}).help("bf16: products in bf16, everything else in f32");
-  f("checkpoint_activations", checkpoint_activations).help("keep only the inputs of blocks and compute them again: less memory, more time");
+  f("checkpoint_activations", checkpoint_activations)
+      .help("keep only the inputs of blocks and compute them again: less memory, more time");
   f("ema", ema).at_least(0).below(1).help("decay of an average of the parameters, used for evaluation; 0 = off");
 }
 

@@ -1,9 +1,10 @@
 // The loop around the trainer.
 #include "lab/run/run_loop.h"
 
+#include <nlohmann/json.hpp>
+
 #include <chrono>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "core/build_info.h"
 #include "core/cpu/isa.h"
@@ -84,7 +85,8 @@ class Loop {
   void remember(const store::JournalContent& rows) {
     const auto it = rows.metrics.find("val_loss");
     if (it == rows.metrics.end()) return;
-    for (std::size_t i = 0; i < it->second.values.size(); ++i) note_validation(it->second.steps[i], it->second.values[i]);
+    for (std::size_t i = 0; i < it->second.values.size(); ++i)
+      note_validation(it->second.steps[i], it->second.values[i]);
   }
 
  private:
@@ -117,13 +119,24 @@ class Loop {
 
   void save() {
     const auto& c = trainer_.config();
-    store::Checkpoint checkpoint{.step = trainer_.steps_done(), .seed = c.run.seed, .config = store_.config(), .isa = cpu::name_of(cpu::isa()), .tensors = {}};
+    store::Checkpoint checkpoint{.step = trainer_.steps_done(),
+                                 .seed = c.run.seed,
+                                 .config = store_.config(),
+                                 .isa = cpu::name_of(cpu::isa()),
+                                 .tensors = {}};
     for (const auto& t : trainer_.state()) checkpoint.tensors.push_back({t.name, t.value});
-    store_.save(checkpoint, {.keep_last = static_cast<int>(c.checkpoint.keep_last), .keep_every = c.checkpoint.keep_every});
+    store_.save(checkpoint,
+                {.keep_last = static_cast<int>(c.checkpoint.keep_last), .keep_every = c.checkpoint.keep_every});
   }
 
   RunOutcome end(Ending ending) {
-    RunOutcome out{.ending = ending, .steps = trainer_.steps_done(), .val_loss = 0, .floor = {}, .sample = {}, .blame = {}, .warnings = {}};
+    RunOutcome out{.ending = ending,
+                   .steps = trainer_.steps_done(),
+                   .val_loss = 0,
+                   .floor = {},
+                   .sample = {},
+                   .blame = {},
+                   .warnings = {}};
     if (ending != Ending::interrupted) {
       out.val_loss = evaluate(trainer_.steps_done());
       out.floor = trainer_.entropy_floor();
@@ -141,13 +154,20 @@ class Loop {
 
   // A run whose loss is not finite is data: what happened is kept beside the last good state.
   RunOutcome diverged() {
-    RunOutcome out{.ending = Ending::diverged, .steps = trainer_.steps_done(), .val_loss = std::nan(""), .floor = trainer_.entropy_floor(), .sample = {}, .blame = trainer_.blame(), .warnings = {}};
+    RunOutcome out{.ending = Ending::diverged,
+                   .steps = trainer_.steps_done(),
+                   .val_loss = std::nan(""),
+                   .floor = trainer_.entropy_floor(),
+                   .sample = {},
+                   .blame = trainer_.blame(),
+                   .warnings = {}};
     store_.event(out.steps, nlohmann::json{{"ending", name_of(out.ending)}, {"blame", out.blame}}.dump());
     store_.publish();
     progress_.finish();
     if (o_.on_divergence == OnDivergence::stop)
-      throw UserError("the run has diverged: " + out.blame, request_.folder,
-                      "lower schedule.lr, raise schedule.warmup, or set run.on_divergence = \"record\" to keep it as a result");
+      throw UserError(
+          "the run has diverged: " + out.blame, request_.folder,
+          "lower schedule.lr, raise schedule.warmup, or set run.on_divergence = \"record\" to keep it as a result");
     return out;
   }
 
@@ -186,7 +206,8 @@ std::vector<optim::NamedTensor> parameters_of(const std::string& from) {
   store::Path path = from;
   if (std::filesystem::is_directory(path)) {
     const auto found = store::CheckpointFolder(path / "ckpt").newest();
-    if (!found.checkpoint) throw UserError("holds no whole checkpoint to start from", from, "name a run or a checkpoint file");
+    if (!found.checkpoint)
+      throw UserError("holds no whole checkpoint to start from", from, "name a run or a checkpoint file");
     path = store::CheckpointFolder(path / "ckpt").path_of(found.checkpoint->step);
   }
   std::vector<optim::NamedTensor> out;
@@ -207,12 +228,15 @@ RunConfig parsed(const std::string& text, const std::string& name) {
 RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
   Trainer trainer(config, (std::filesystem::path(request.folder) / "cache").string(), request.device);
   if (!request.from.empty()) trainer.load_parameters(parameters_of(request.from));
-  auto store = store::RunStore::create(request.folder, resolved_toml(config), provenance(request, config, trainer.data().digest()));
+  auto store = store::RunStore::create(request.folder, resolved_toml(config),
+                                       provenance(request, config, trainer.data().digest()));
   for (const auto& info : metric_infos()) store.describe(info);
   return Loop(trainer, store, request).run();
 }
 
-RunConfig config_of_run(const std::string& folder) { return parsed(store::read_run(folder).config, folder + "/config.toml"); }
+RunConfig config_of_run(const std::string& folder) {
+  return parsed(store::read_run(folder).config, folder + "/config.toml");
+}
 
 RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>& expected) {
   store::Resumption how;
@@ -253,9 +277,13 @@ std::string sample_text(Trainer& trainer, std::int64_t tokens) {
   if (tokens == 0) return {};
   const std::int64_t context = trainer.config().model.context;
   const auto first = trainer.data().validation(1, context).to_vector<std::int64_t>();
-  const std::size_t given = static_cast<std::size_t>(std::max<std::int64_t>(1, std::min<std::int64_t>(context / 4, 32)));
-  const std::vector<std::int64_t> prompt(first.begin(), first.begin() + static_cast<std::ptrdiff_t>(std::min(given, first.size())));
-  const auto out = models::sample(trainer.model(), {prompt}, {.temperature = 0.8, .max_tokens = tokens, .stop_tokens = {}}, Key(static_cast<std::uint64_t>(trainer.config().run.seed)).at("sample"));
+  const std::size_t given =
+      static_cast<std::size_t>(std::max<std::int64_t>(1, std::min<std::int64_t>(context / 4, 32)));
+  const std::vector<std::int64_t> prompt(first.begin(),
+                                         first.begin() + static_cast<std::ptrdiff_t>(std::min(given, first.size())));
+  const auto out =
+      models::sample(trainer.model(), {prompt}, {.temperature = 0.8, .max_tokens = tokens, .stop_tokens = {}},
+                     Key(static_cast<std::uint64_t>(trainer.config().run.seed)).at("sample"));
   std::vector<std::int64_t> all = prompt;
   all.insert(all.end(), out[0].tokens.begin(), out[0].tokens.end());
   return trainer.data().decode(all);

@@ -1,9 +1,10 @@
 // Lists and differences of runs.
 #include "lab/run/summary.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <bit>
-#include <nlohmann/json.hpp>
 
 #include "lab/config/read.h"
 #include "lab/run/run_config.h"
@@ -62,14 +63,16 @@ std::string first_difference(const std::vector<files::NamedTensor>& a, const std
     if (y == b.end()) return fmt::format("{} is only in the first", x.name);
     if (same_bits(x.value, y->value)) continue;
     if (x.value.shape() != y->value.shape() || x.value.dtype() != y->value.dtype())
-      return fmt::format("{} is {} {} | {} {}", x.name, name_of(x.value.dtype()), to_string(x.value.shape()), name_of(y->value.dtype()), to_string(y->value.shape()));
+      return fmt::format("{} is {} {} | {} {}", x.name, name_of(x.value.dtype()), to_string(x.value.shape()),
+                         name_of(y->value.dtype()), to_string(y->value.shape()));
     const auto left = x.value.to_vector<double>(), right = y->value.to_vector<double>();
     for (std::size_t i = 0; i < left.size(); ++i)
       if (std::bit_cast<std::uint64_t>(left[i]) != std::bit_cast<std::uint64_t>(right[i]))
         return fmt::format("{} differs first at index {}: {:.9g} | {:.9g}", x.name, i, left[i], right[i]);
   }
   for (const auto& y : b)
-    if (std::none_of(a.begin(), a.end(), [&](const auto& t) { return t.name == y.name; })) return fmt::format("{} is only in the second", y.name);
+    if (std::none_of(a.begin(), a.end(), [&](const auto& t) { return t.name == y.name; }))
+      return fmt::format("{} is only in the second", y.name);
   return {};
 }
 
@@ -103,7 +106,9 @@ std::optional<std::string> metric_difference(const store::JournalContent& a, con
     const auto& right = it->second;
     const std::size_t n = std::min(left.values.size(), right.values.size());
     for (std::size_t i = 0; i < n; ++i) {
-      if (left.steps[i] == right.steps[i] && std::bit_cast<std::uint64_t>(left.values[i]) == std::bit_cast<std::uint64_t>(right.values[i])) continue;
+      if (left.steps[i] == right.steps[i] &&
+          std::bit_cast<std::uint64_t>(left.values[i]) == std::bit_cast<std::uint64_t>(right.values[i]))
+        continue;
       if (left.steps[i] < at) {
         at = left.steps[i];
         found = fmt::format("{} differs first at step {}: {:.9g} | {:.9g}", name, at, left.values[i], right.values[i]);
@@ -125,7 +130,8 @@ Difference compare_runs(const std::string& a, const std::string& b) {
   const auto sa = fa.steps(), sb = fb.steps();
   for (auto it = sa.rbegin(); it != sa.rend(); ++it) {
     if (std::find(sb.begin(), sb.end(), *it) == sb.end()) continue;
-    const std::string text = first_difference(store::load_checkpoint(fa.path_of(*it)).tensors, store::load_checkpoint(fb.path_of(*it)).tensors);
+    const std::string text = first_difference(store::load_checkpoint(fa.path_of(*it)).tensors,
+                                              store::load_checkpoint(fb.path_of(*it)).tensors);
     if (!text.empty()) d.tensors = fmt::format("{} (step {})", text, *it);
     break;
   }

@@ -14,7 +14,7 @@ namespace plumb::lab {
 std::string write_report(const std::vector<std::string>& runs, const std::string& out = {});
 
 struct RunSummary {
-  std::string name, status;   // "finished", "stopped early", "diverged", "unfinished"
+  std::string name, status;  // "finished", "stopped early", "diverged", "unfinished"
   std::int64_t steps = 0, seed = 0;
   std::optional<double> val_loss, loss;
 };
@@ -24,9 +24,9 @@ std::vector<std::string> runs_under(const std::string& folder);
 
 // What differs first: the configuration, then the metrics, then the parameters of the last checkpoints.
 struct Difference {
-  std::vector<std::string> config;       // "schedule.lr: 0.01 | 0.03"
-  std::optional<std::string> metrics;    // "loss differs first at step 20: 4.1 | 4.2"
-  std::optional<std::string> tensors;    // "params/head differs first at index 7 (step 300): 0.1 | 0.2"
+  std::vector<std::string> config;     // "schedule.lr: 0.01 | 0.03"
+  std::optional<std::string> metrics;  // "loss differs first at step 20: 4.1 | 4.2"
+  std::optional<std::string> tensors;  // "params/head differs first at index 7 (step 300): 0.1 | 0.2"
   bool equal() const { return config.empty() && !metrics && !tensors; }
 };
 Difference compare_runs(const std::string& a, const std::string& b);

@@ -54,7 +54,10 @@ Trainer::Trainer(const RunConfig& config, const std::string& cache_folder, Devic
 
 models::GptPass Trainer::pass(std::int64_t row) const {
   return {.training = true,
-          .key = Key(static_cast<std::uint64_t>(config_.run.seed)).at("dropout").at(static_cast<std::uint64_t>(done_)).at(static_cast<std::uint64_t>(row)),
+          .key = Key(static_cast<std::uint64_t>(config_.run.seed))
+                     .at("dropout")
+                     .at(static_cast<std::uint64_t>(done_))
+                     .at(static_cast<std::uint64_t>(row)),
           .trace = nullptr,
           .checkpoint_activations = config_.train.checkpoint_activations};
 }
@@ -63,7 +66,9 @@ models::GptPass Trainer::pass(std::int64_t row) const {
 Trainer::Sums Trainer::accumulate(const Tensor& tokens, std::int64_t first, std::int64_t last, double whole_count) {
   const std::int64_t length = tokens.size(1) - 1;
   // Dropout masks are drawn for each row by itself, so that they do not depend on how rows are grouped.
-  const std::int64_t most = config_.model.dropout > 0 ? 1 : config_.train.micro_batch > 0 ? config_.train.micro_batch : last - first;
+  const std::int64_t most = config_.model.dropout > 0       ? 1
+                            : config_.train.micro_batch > 0 ? config_.train.micro_batch
+                                                            : last - first;
   Sums sums;
   for (std::int64_t row = first; row < last; row += most) {
     const Tensor rows = tokens.slice(0, row, std::min(last, row + most));
@@ -140,11 +145,13 @@ double Trainer::evaluate() {
   const NoGrad off;
   if (ema_) ema_->swap_with_parameters(), arena_->refresh();
   const std::int64_t rows = validation_.size(0), length = validation_.size(1) - 1;
-  const std::int64_t most = std::max<std::int64_t>(1, config_.train.micro_batch > 0 ? config_.train.micro_batch : config_.train.batch);
+  const std::int64_t most =
+      std::max<std::int64_t>(1, config_.train.micro_batch > 0 ? config_.train.micro_batch : config_.train.batch);
   double total = 0;
   for (std::int64_t row = 0; row < rows; row += most) {
     const Tensor part = validation_.slice(0, row, std::min(rows, row + most));
-    const Tensor inputs = part.slice(1, 0, length).contiguous().to(device_), labels = part.slice(1, 1, length + 1).contiguous().to(device_);
+    const Tensor inputs = part.slice(1, 0, length).contiguous().to(device_),
+                 labels = part.slice(1, 1, length + 1).contiguous().to(device_);
     total = alignment::fold(total, sum(-select(model_->token_logprobs(inputs, labels), 0, 0), {1}).value());
   }
   if (ema_) ema_->swap_with_parameters(), arena_->refresh();
@@ -173,9 +180,12 @@ void copy_named(const std::vector<optim::NamedTensor>& into, const std::vector<o
     const optim::NamedTensor* found = nullptr;
     for (const auto& s : from)
       if (s.name == t.name) found = &s;
-    if (!found) throw UserError(fmt::format("the checkpoint has no {}", t.name), "checkpoint", "it belongs to another model or optimiser");
+    if (!found)
+      throw UserError(fmt::format("the checkpoint has no {}", t.name), "checkpoint",
+                      "it belongs to another model or optimiser");
     if (found->value.shape() != t.value.shape())
-      throw UserError(fmt::format("{} is {} in the checkpoint but {} in this run", t.name, to_string(found->value.shape()), to_string(t.value.shape())),
+      throw UserError(fmt::format("{} is {} in the checkpoint but {} in this run", t.name,
+                                  to_string(found->value.shape()), to_string(t.value.shape())),
                       "checkpoint", "it belongs to a model of another size");
     Tensor(t.value).copy_(found->value);
   }

@@ -21,9 +21,9 @@ class Trainer {
  public:
   Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu_device);
 
-  StepResult step();                        // does optimiser step number steps_done()
-  double evaluate();                        // mean cross-entropy of the validation sequences, nats a token
-  std::optional<double> entropy_floor();    // of the same tokens, where the truth is known
+  StepResult step();                      // does optimiser step number steps_done()
+  double evaluate();                      // mean cross-entropy of the validation sequences, nats a token
+  std::optional<double> entropy_floor();  // of the same tokens, where the truth is known
   // Runs the step that was not finite once more and names the operator that made the first NaN or infinity.
   std::string blame();
 

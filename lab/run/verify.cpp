@@ -50,7 +50,9 @@ Verdict verify_run(const std::string& folder, bool quiet, Device device) {
     if (!r.finite) break;  // a diverged run ends where it ended
     v.steps = trainer.steps_done();
     progress.update({.step = v.steps, .loss = r.loss});
-    if (!metric("loss", r.loss) || !metric("grad_norm", r.grad_norm) || !metric("log_z", r.log_z) || !metric("z_loss", r.z_loss)) return v;
+    if (!metric("loss", r.loss) || !metric("grad_norm", r.grad_norm) || !metric("log_z", r.log_z) ||
+        !metric("z_loss", r.z_loss))
+      return v;
     if (at_step(run.rows, "val_loss", v.steps) && !metric("val_loss", trainer.evaluate())) return v;
     if (std::find(kept.begin(), kept.end(), v.steps) == kept.end()) continue;
     std::vector<files::NamedTensor> now;

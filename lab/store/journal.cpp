@@ -1,11 +1,12 @@
 // Writing a journal.
 #include "lab/store/journal.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
 
 #include "core/files/atomic_file.h"
 #include "lab/store/journal_format.h"

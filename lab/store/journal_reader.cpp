@@ -53,19 +53,12 @@ class Gatherer {
   bool operator()(const Record& record) {
     Cursor in{record.payload};
     switch (record.type) {
-      case journal::metrics:
-        return row(in, content_.metrics);
-      case journal::timing:
-        return row(in, content_.timing);
-      case journal::event:
-        return event(in);
-      case journal::checkpoint:
-        content_.checkpoints.push_back(in.number<std::int64_t>());
-        return in.ok;
-      case journal::describe:
-        return describe(in);
-      case journal::provenance:
-        return provenance(in);
+      case journal::metrics: return row(in, content_.metrics);
+      case journal::timing: return row(in, content_.timing);
+      case journal::event: return event(in);
+      case journal::checkpoint: content_.checkpoints.push_back(in.number<std::int64_t>()); return in.ok;
+      case journal::describe: return describe(in);
+      case journal::provenance: return provenance(in);
     }
     return false;
   }

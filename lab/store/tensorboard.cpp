@@ -1,10 +1,11 @@
 // Field numbers are those of tensorflow/core/util/event.proto, framework/summary.proto and framework/tensor.proto.
 #include "lab/store/tensorboard.h"
 
-#include <array>
-#include <chrono>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <array>
+#include <chrono>
 
 #include "core/errors.h"
 #include "core/files/digest.h"

@@ -1,13 +1,12 @@
 // The copy language: table, samples, exact probabilities.
 #include "lab/worlds/copy_language.h"
 
-#include <charconv>
-#include <sstream>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <sstream>
 
 #include "core/errors.h"
 #include "core/exact_math.h"

@@ -38,7 +38,7 @@ class CopyLanguage final : public TokenData {
   Tensor validation(std::int64_t rows, std::int64_t T) const override;
   std::optional<double> entropy_floor(const Tensor& tokens) const override;
   std::string decode(std::span<const std::int64_t> tokens) const override;  // "12 7 99"
-  std::vector<std::int64_t> encode(std::string_view text) const override;    // its inverse
+  std::vector<std::int64_t> encode(std::string_view text) const override;   // its inverse
   std::string describe() const override;
   std::string digest() const override;
 

@@ -1,8 +1,9 @@
 // Whole files: atomic under failing calls and kills; digests and CRC against published values.
 #include <fcntl.h>
-#include <fstream>
 #include <sys/file.h>
 #include <sys/wait.h>
+
+#include <fstream>
 
 #include "core/files/atomic_file.h"
 #include "core/files/digest.h"

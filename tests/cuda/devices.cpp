@@ -10,11 +10,11 @@ namespace plumb::test {
 std::vector<Backend*> devices_under_test() {
 #ifdef PLUMB_EMULATED_CUDA
   static Backend* emulated = plumb_cuda_backend(0, nullptr, 0);
-  return {emulated};
+  return {&backend(Device{}), emulated};
 #else
   const Device device{DeviceKind::cuda, 0};
   if (!why_unavailable(device).empty()) return {};
-  return {&backend(cpu), &backend(device)};
+  return {&backend(Device{}), &backend(device)};
 #endif
 }
 

@@ -97,11 +97,9 @@ TEST_F(Logprobs, AgreeWithTheWholeMatrix) {
   });
 }
 
-#ifdef PLUMB_EMULATED_CUDA
 TEST_F(Logprobs, NarrowWeightsAreMultipliedNarrow) {
   each([](Backend& d) { check(d, DType::f32, DType::bf16, {}, 2e-2); });
 }
-#endif
 
 }  // namespace
 }  // namespace plumb::test

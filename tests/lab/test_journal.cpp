@@ -1,8 +1,9 @@
 // The journal: round trips, cuts, flips, failing writes, kills, truncation, the lock.
+#include <sys/wait.h>
+
 #include <cmath>
 #include <fstream>
 #include <random>
-#include <sys/wait.h>
 
 #include "core/files/atomic_file.h"
 #include "lab/store/journal.h"

@@ -11,7 +11,9 @@ void expect_holds(const CheckResult& r) {
 }
 
 const CheckOptions& options() {
-  static const CheckOptions o{.full = std::getenv("PLUMB_NIGHTLY") != nullptr, .plumb = std::string(PLUMB_BINARY_DIR) + "/plumb", .scratch = {}};
+  static const CheckOptions o{.full = std::getenv("PLUMB_NIGHTLY") != nullptr,
+                              .plumb = std::string(PLUMB_BINARY_DIR) + "/plumb",
+                              .scratch = {}};
   return o;
 }
 

@@ -1,12 +1,13 @@
 // Files for tests of data: a scratch folder, and a SentencePiece model small enough to be written by hand.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 

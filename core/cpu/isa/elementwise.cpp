@@ -33,20 +33,14 @@ template <class T>
 UnaryLoop unary_exact(Unary op) {
   using W = wrapping<T>;
   switch (op) {
-    case Unary::neg:
-      return unary_scalars<T, T, [](T x) { return static_cast<T>(-static_cast<W>(x)); }>;
-    case Unary::abs:
-      return unary_scalars<T, T, [](T x) { return x <= 0 ? static_cast<T>(0 - static_cast<W>(x)) : x; }>;
-    case Unary::sign:
-      return unary_scalars<T, T, [](T x) { return (x > 0) ? T{1} : (x < 0) ? static_cast<T>(-1) : x; }>;
+    case Unary::neg: return unary_scalars<T, T, [](T x) { return static_cast<T>(-static_cast<W>(x)); }>;
+    case Unary::abs: return unary_scalars<T, T, [](T x) { return x <= 0 ? static_cast<T>(0 - static_cast<W>(x)) : x; }>;
+    case Unary::sign: return unary_scalars<T, T, [](T x) { return (x > 0) ? T{1} : (x < 0) ? static_cast<T>(-1) : x; }>;
     case Unary::square:
       return unary_scalars<T, T, [](T x) { return static_cast<T>(static_cast<W>(x) * static_cast<W>(x)); }>;
-    case Unary::relu:
-      return unary_scalars<T, T, [](T x) { return x <= 0 ? T{} : x; }>;
-    case Unary::logical_not:
-      return unary_scalars<T, uint8_t, [](T x) { return x == 0; }>;
-    default:
-      return nullptr;
+    case Unary::relu: return unary_scalars<T, T, [](T x) { return x <= 0 ? T{} : x; }>;
+    case Unary::logical_not: return unary_scalars<T, uint8_t, [](T x) { return x == 0; }>;
+    default: return nullptr;
   }
 }
 
@@ -54,54 +48,30 @@ template <class T>
 UnaryLoop unary_of(Unary op) {
   using V = Vec<T>;
   switch (op) {
-    case Unary::exp:
-      return unary_vectors<T, [](V x) { return exp(x); }>;
-    case Unary::expm1:
-      return unary_vectors<T, [](V x) { return expm1(x); }>;
-    case Unary::log:
-      return unary_vectors<T, [](V x) { return log(x); }>;
-    case Unary::log1p:
-      return unary_vectors<T, [](V x) { return log1p_any(x); }>;
-    case Unary::sqrt:
-      return unary_vectors<T, [](V x) { return sqrt(x); }>;
-    case Unary::rsqrt:
-      return unary_vectors<T, [](V x) { return 1 / sqrt(x); }>;
-    case Unary::reciprocal:
-      return unary_vectors<T, [](V x) { return 1 / x; }>;
-    case Unary::sin:
-      return unary_vectors<T, [](V x) { return sleef_sin(x); }>;
-    case Unary::cos:
-      return unary_vectors<T, [](V x) { return sleef_cos(x); }>;
-    case Unary::tanh:
-      return unary_vectors<T, [](V x) { return tanh(x); }>;
-    case Unary::sigmoid:
-      return unary_vectors<T, [](V x) { return sigmoid(x); }>;
-    case Unary::log_sigmoid:
-      return unary_vectors<T, [](V x) { return log_sigmoid(x); }>;
-    case Unary::softplus:
-      return unary_vectors<T, [](V x) { return softplus(x); }>;
-    case Unary::silu:
-      return unary_vectors<T, [](V x) { return silu(x); }>;
-    case Unary::gelu:
-      return unary_vectors<T, [](V x) { return gelu(x); }>;
-    case Unary::gelu_tanh:
-      return unary_vectors<T, [](V x) { return gelu_tanh(x); }>;
-    case Unary::erf:
-      return unary_vectors<T, [](V x) { return sleef_erf(x); }>;
-    case Unary::log1m_exp:
-      return unary_vectors<T, [](V x) { return log1m_exp(x); }>;
-    case Unary::floor:
-      return unary_vectors<T, [](V x) { return floor(x); }>;
-    case Unary::round:
-      return unary_vectors<T, [](V x) { return round(x); }>;
-    case Unary::abs:
-      return unary_vectors<T, [](V x) { return abs(x); }>;
-    case Unary::neg:
-      return unary_vectors<T, [](V x) { return -x; }>;
-    case Unary::is_finite:
-      return unary_scalars<T, uint8_t, [](T x) { return x - x == 0; }>;
-    default:
-      return unary_exact<T>(op);
+    case Unary::exp: return unary_vectors<T, [](V x) { return exp(x); }>;
+    case Unary::expm1: return unary_vectors<T, [](V x) { return expm1(x); }>;
+    case Unary::log: return unary_vectors<T, [](V x) { return log(x); }>;
+    case Unary::log1p: return unary_vectors<T, [](V x) { return log1p_any(x); }>;
+    case Unary::sqrt: return unary_vectors<T, [](V x) { return sqrt(x); }>;
+    case Unary::rsqrt: return unary_vectors<T, [](V x) { return 1 / sqrt(x); }>;
+    case Unary::reciprocal: return unary_vectors<T, [](V x) { return 1 / x; }>;
+    case Unary::sin: return unary_vectors<T, [](V x) { return sleef_sin(x); }>;
+    case Unary::cos: return unary_vectors<T, [](V x) { return sleef_cos(x); }>;
+    case Unary::tanh: return unary_vectors<T, [](V x) { return tanh(x); }>;
+    case Unary::sigmoid: return unary_vectors<T, [](V x) { return sigmoid(x); }>;
+    case Unary::log_sigmoid: return unary_vectors<T, [](V x) { return log_sigmoid(x); }>;
+    case Unary::softplus: return unary_vectors<T, [](V x) { return softplus(x); }>;
+    case Unary::silu: return unary_vectors<T, [](V x) { return silu(x); }>;
+    case Unary::gelu: return unary_vectors<T, [](V x) { return gelu(x); }>;
+    case Unary::gelu_tanh: return unary_vectors<T, [](V x) { return gelu_tanh(x); }>;
+    case Unary::erf: return unary_vectors<T, [](V x) { return sleef_erf(x); }>;
+    case Unary::log1m_exp: return unary_vectors<T, [](V x) { return log1m_exp(x); }>;
+    case Unary::floor: return unary_vectors<T, [](V x) { return floor(x); }>;
+    case Unary::round: return unary_vectors<T, [](V x) { return round(x); }>;
+    case Unary::abs: return unary_vectors<T, [](V x) { return abs(x); }>;
+    case Unary::neg: return unary_vectors<T, [](V x) { return -x; }>;
+    case Unary::is_finite: return unary_scalars<T, uint8_t, [](T x) { return x - x == 0; }>;
+    default: return unary_exact<T>(op);
   }
 }
 
@@ -113,29 +83,18 @@ template <class T, bool A, bool B>
 BinaryLoop binary_exact(Binary op) {
   using W = wrapping<T>;
   switch (op) {
-    case Binary::add:
-      return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) + W(b)); }, A, B>;
-    case Binary::sub:
-      return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) - W(b)); }, A, B>;
-    case Binary::mul:
-      return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) * W(b)); }, A, B>;
+    case Binary::add: return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) + W(b)); }, A, B>;
+    case Binary::sub: return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) - W(b)); }, A, B>;
+    case Binary::mul: return binary_scalars<T, T, [](T a, T b) { return static_cast<T>(W(a) * W(b)); }, A, B>;
     // NaN on either side is the answer.
-    case Binary::maximum:
-      return binary_scalars<T, T, [](T a, T b) { return (a > b || a != a) ? a : b; }, A, B>;
-    case Binary::minimum:
-      return binary_scalars<T, T, [](T a, T b) { return (a < b || a != a) ? a : b; }, A, B>;
-    case Binary::equal:
-      return binary_scalars<T, uint8_t, [](T a, T b) { return a == b; }, A, B>;
-    case Binary::less:
-      return binary_scalars<T, uint8_t, [](T a, T b) { return a < b; }, A, B>;
-    case Binary::less_equal:
-      return binary_scalars<T, uint8_t, [](T a, T b) { return a <= b; }, A, B>;
-    case Binary::logical_and:
-      return binary_scalars<T, uint8_t, [](T a, T b) { return (a != 0) & (b != 0); }, A, B>;
-    case Binary::logical_or:
-      return binary_scalars<T, uint8_t, [](T a, T b) { return (a != 0) | (b != 0); }, A, B>;
-    default:
-      return nullptr;
+    case Binary::maximum: return binary_scalars<T, T, [](T a, T b) { return (a > b || a != a) ? a : b; }, A, B>;
+    case Binary::minimum: return binary_scalars<T, T, [](T a, T b) { return (a < b || a != a) ? a : b; }, A, B>;
+    case Binary::equal: return binary_scalars<T, uint8_t, [](T a, T b) { return a == b; }, A, B>;
+    case Binary::less: return binary_scalars<T, uint8_t, [](T a, T b) { return a < b; }, A, B>;
+    case Binary::less_equal: return binary_scalars<T, uint8_t, [](T a, T b) { return a <= b; }, A, B>;
+    case Binary::logical_and: return binary_scalars<T, uint8_t, [](T a, T b) { return (a != 0) & (b != 0); }, A, B>;
+    case Binary::logical_or: return binary_scalars<T, uint8_t, [](T a, T b) { return (a != 0) | (b != 0); }, A, B>;
+    default: return nullptr;
   }
 }
 
@@ -143,26 +102,16 @@ template <class T, bool A, bool B>
 BinaryLoop binary_of(Binary op) {
   using V = Vec<T>;
   switch (op) {
-    case Binary::div:
-      return binary_scalars<T, T, [](T a, T b) { return a / b; }, A, B>;
-    case Binary::pow:
-      return binary_vectors<T, [](V a, V b) { return sleef_pow(a, b); }, A, B>;
-    case Binary::atan2:
-      return binary_vectors<T, [](V a, V b) { return sleef_atan2(a, b); }, A, B>;
-    case Binary::log_add_exp:
-      return binary_vectors<T, [](V a, V b) { return log_add_exp(a, b); }, A, B>;
-    case Binary::gelu_grad:
-      return binary_vectors<T, [](V x, V g) { return gelu_slope(x) * g; }, A, B>;
-    case Binary::gelu_tanh_grad:
-      return binary_vectors<T, [](V x, V g) { return gelu_tanh_slope(x) * g; }, A, B>;
-    case Binary::silu_grad:
-      return binary_vectors<T, [](V x, V g) { return silu_slope(x) * g; }, A, B>;
-    case Binary::tanh_grad:
-      return binary_vectors<T, [](V y, V g) { return (1 - y) * (1 + y) * g; }, A, B>;
-    case Binary::sigmoid_grad:
-      return binary_vectors<T, [](V y, V g) { return y * (1 - y) * g; }, A, B>;
-    default:
-      return binary_exact<T, A, B>(op);
+    case Binary::div: return binary_scalars<T, T, [](T a, T b) { return a / b; }, A, B>;
+    case Binary::pow: return binary_vectors<T, [](V a, V b) { return sleef_pow(a, b); }, A, B>;
+    case Binary::atan2: return binary_vectors<T, [](V a, V b) { return sleef_atan2(a, b); }, A, B>;
+    case Binary::log_add_exp: return binary_vectors<T, [](V a, V b) { return log_add_exp(a, b); }, A, B>;
+    case Binary::gelu_grad: return binary_vectors<T, [](V x, V g) { return gelu_slope(x) * g; }, A, B>;
+    case Binary::gelu_tanh_grad: return binary_vectors<T, [](V x, V g) { return gelu_tanh_slope(x) * g; }, A, B>;
+    case Binary::silu_grad: return binary_vectors<T, [](V x, V g) { return silu_slope(x) * g; }, A, B>;
+    case Binary::tanh_grad: return binary_vectors<T, [](V y, V g) { return (1 - y) * (1 + y) * g; }, A, B>;
+    case Binary::sigmoid_grad: return binary_vectors<T, [](V y, V g) { return y * (1 - y) * g; }, A, B>;
+    default: return binary_exact<T, A, B>(op);
   }
 }
 

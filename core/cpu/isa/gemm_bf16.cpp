@@ -43,12 +43,9 @@ void pack_part(uint32_t* to, int width, Source s, int count, int64_t k) {
   for (int first = (width - 1) / n * n; first >= 0; first -= n) {
     const int here = count - first < n ? count - first : n, filled = width - first < n ? width - first : n;
     const Source group{s.from + first * s.lane_stride, s.lane_stride, s.k_stride};
-    if (s.lane_stride == 1)
-      pack_pair_rows(to + first, width, group, here, pairs);
-    else if (s.k_stride == 1)
-      pack_columns(to + first, width, group, here, pairs);
-    else
-      pack_pairs_scattered(to + first, width, group, here, filled, pairs);
+    if (s.lane_stride == 1) pack_pair_rows(to + first, width, group, here, pairs);
+    else if (s.k_stride == 1) pack_columns(to + first, width, group, here, pairs);
+    else pack_pairs_scattered(to + first, width, group, here, filled, pairs);
     if (k % 2 == 0) continue;
     const uint16_t* last = group.from + (k - 1) * s.k_stride;
     for (int l = 0; l < filled; ++l) to[pairs * width + first + l] = l < here ? last[l * s.lane_stride] : 0;

@@ -70,12 +70,9 @@ static void pack_panel(T* to, int width, PanelSource<S> s, int count, int64_t k)
   for (int first = (width - 1) / lanes<T> * lanes<T>; first >= 0; first -= lanes<T>) {
     const int here = count - first < lanes<T> ? count - first : lanes<T>;
     const PanelSource<S> group{s.from + first * s.lane_stride, s.lane_stride, s.k_stride};
-    if (s.lane_stride == 1)
-      pack_rows(to + first, width, group, here, k);
-    else if (s.k_stride == 1)
-      pack_columns(to + first, width, group, here, k);
-    else
-      pack_scattered(to + first, width, group, here, width - first < lanes<T> ? width - first : lanes<T>, k);
+    if (s.lane_stride == 1) pack_rows(to + first, width, group, here, k);
+    else if (s.k_stride == 1) pack_columns(to + first, width, group, here, k);
+    else pack_scattered(to + first, width, group, here, width - first < lanes<T> ? width - first : lanes<T>, k);
   }
 }
 

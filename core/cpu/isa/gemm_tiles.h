@@ -73,10 +73,8 @@ struct TileOfC {
   }
   __attribute__((always_inline)) void put(int i, int v, Vec<T> x) const {
     T* p = c + i * row + v * lanes<T>;
-    if (whole || v < nv - 1)
-      store(p, x);
-    else
-      store_first(p, x, last);
+    if (whole || v < nv - 1) store(p, x);
+    else store_first(p, x, last);
   }
   __attribute__((always_inline)) void write(const Vec<T> (&from)[mr][nv], bool add) const {
     if (add) {
@@ -133,18 +131,14 @@ PLUMB_INLINE void short_parts(const TileJob<P, Acc>& job) {
 template <class P, class Acc, int mr, int nv>
 static void tile(const TileJob<P, Acc>& j) {
   const TileJob<P, Acc> job = j;  // a copy, which stores to C cannot change
-  if (job.last == lanes<Acc>)
-    long_parts<P, Acc, mr, nv, true>(job);
-  else
-    long_parts<P, Acc, mr, nv, false>(job);
+  if (job.last == lanes<Acc>) long_parts<P, Acc, mr, nv, true>(job);
+  else long_parts<P, Acc, mr, nv, false>(job);
 }
 template <class P, class Acc, int mr, int nv>
 static void short_tile(const TileJob<P, Acc>& j) {
   const TileJob<P, Acc> job = j;
-  if (job.last == lanes<Acc>)
-    short_parts<P, Acc, mr, nv, true>(job);
-  else
-    short_parts<P, Acc, mr, nv, false>(job);
+  if (job.last == lanes<Acc>) short_parts<P, Acc, mr, nv, true>(job);
+  else short_parts<P, Acc, mr, nv, false>(job);
 }
 
 template <class P, class Acc>
