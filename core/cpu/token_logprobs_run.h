@@ -46,7 +46,7 @@ struct TokenRun {
         rows(t.rows.examples * t.rows.rows),
         first(run * rows),
         w(as_computed<T>(t.w, t.weight_dtype, run * t.vocab * t.d, t.vocab * t.d, scratch_w)),
-        bias(as_computed<T>(t.bias, t.weight_dtype, run * t.vocab, t.vocab, scratch_b)) {}
+        bias(as_computed<T>(t.bias, t.dtype, run * t.vocab, t.vocab, scratch_b)) {}
 
   const std::int64_t* labels(std::int64_t row) const { return t.labels + first + row; }
   bool has_label(std::int64_t row, std::int64_t count) const {

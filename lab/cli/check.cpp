@@ -45,7 +45,7 @@ int check(const Arguments& a) {
 
 const Registration registered({.name = "check",
                                .group = Group::machine,
-                               .help = "try to break a promise: threads, accumulation, rows, kill, or all",
+                               .help = "try to break a promise: threads, accumulation, rows, kill",
                                .example = "plumb check kill --full",
                                .words = {{.name = "NAME", .help = "which; all when left out", .optional = true}},
                                .options = {{"--full", "", "the long sizes"}},

@@ -52,14 +52,13 @@ int list(const Arguments& a) {
   return 0;
 }
 
-const Registration report_command(
-    {.name = "report",
-     .group = Group::runs,
-     .help = "write a self-contained HTML report: curves of one or several runs, overlaid",
-     .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
-     .words = {{.name = "RUN", .help = "run folders", .many = true}},
-     .options = {},
-     .run = report});
+const Registration report_command({.name = "report",
+                                   .group = Group::runs,
+                                   .help = "write a self-contained HTML report of one or several runs",
+                                   .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
+                                   .words = {{.name = "RUN", .help = "run folders", .many = true}},
+                                   .options = {},
+                                   .run = report});
 const Registration list_command({.name = "list",
                                  .group = Group::runs,
                                  .help = "list runs with their status and losses",

@@ -110,9 +110,14 @@ std::string y_range(const Plot& plot, const Drawing& drawing) {
   if (!(drawing.low <= drawing.high)) return "";  // everything is on the right axis
   const auto scale = [&](double y) { return plot.log_y ? std::log10(y) : y; };
   const auto back = [&](double y) { return plot.log_y ? std::pow(10.0, y) : y; };
-  const double low = scale(drawing.low), high = scale(drawing.high);
+  double low = scale(drawing.low), high = scale(drawing.high);
+  for (const Level& level : plot.levels) {  // a level outside the curves must be seen too
+    if (!std::isfinite(level.y) || (plot.log_y && level.y <= 0)) continue;
+    low = std::min(low, scale(level.y));
+    high = std::max(high, scale(level.y));
+  }
   const double span = high > low ? high - low : std::max(std::abs(high) * 0.2, plot.log_y ? 1.0 : 1e-3);
-  return fmt::format("set yrange [{}:{}]\n", back(low - span * (plot.levels.empty() ? 0.04 : 0.09)),
+  return fmt::format("set yrange [{}:{}]\n", back(low - span * (plot.levels.empty() ? 0.04 : 0.14)),
                      back(high + span * 0.04));
 }
 
@@ -169,7 +174,7 @@ std::string svg_of(const Plot& plot) {
 
 std::string png_of(const Plot& plot) {
   return drawn(plot,
-               fmt::format("pngcairo size {},{} noenhanced font 'DejaVu Sans,11' fontscale 2 linewidth 2 pointscale 2 "
+               fmt::format("pngcairo size {},{} noenhanced font 'DejaVu Sans,10' fontscale 2 linewidth 2 pointscale 2 "
                            "background '#ffffff'",
                            2 * plot.width, 2 * plot.height));
 }

@@ -242,13 +242,13 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
   store::Resumption how;
   auto store = store::RunStore::resume(request.folder, how);
   const RunConfig config = parsed(store.config(), request.folder + "/config.toml");
+  if (expected && resolved_toml(*expected) != store.config())
+    throw UserError("the configuration given is not the one this run was started with", request.folder,
+                    "`plumb resume RUN` takes the run's own; start a new run for another one");
   if (const auto done = ended(store::read_run(request.folder).rows)) {
     store.publish();
     return *done;
   }
-  if (expected && resolved_toml(*expected) != store.config())
-    throw UserError("the configuration given is not the one this run was started with", request.folder,
-                    "`plumb resume RUN` takes the run's own; start a new run for another one");
   Trainer trainer(config, (std::filesystem::path(request.folder) / "cache").string(), request.device);
   if (how.checkpoint) {
     std::vector<optim::NamedTensor> state;

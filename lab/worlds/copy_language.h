@@ -15,7 +15,10 @@ namespace plumb::worlds {
 struct CopyLanguageOptions {
   std::int64_t vocab = 128;
   double copy_probability = 0.5;
-  std::int64_t copy_distance = 5, length = 32, seed = 0;
+  std::int64_t copy_distance = 5, length = 32;
+  // Floors of such languages lie between 1.1 and 2.3 nats; that of this seed, 2.29, is near the 2.274 of the study of
+  // small-scale proxies whose losses it is to be compared with.
+  std::int64_t seed = 175;
   void fields(Fields& f) {
     f("vocab", vocab).at_least(2).at_most(8192).unit("tokens").help("size of the vocabulary");
     f("copy_probability", copy_probability)

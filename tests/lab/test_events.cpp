@@ -1,4 +1,4 @@
-// Event files: frames and fields as TensorBoard reads them (checked by hand with its own reader, see docs).
+// Event files: frames and fields as TensorBoard reads them.
 #include <cstring>
 
 #include "core/files/atomic_file.h"

@@ -46,6 +46,11 @@ TEST(CopyLanguage, TheEntropyFloorIsThatOfALanguage) {
   }
 }
 
+TEST(CopyLanguage, TheDefaultLanguageHasTheFloorOfTheStudy) {
+  const CopyLanguage language({}, 7);
+  EXPECT_NEAR(*language.entropy_floor(language.validation(2048, 31)), 2.274, 0.04);
+}
+
 TEST(CopyLanguage, TheFloorIsTheMeanEntropyOfTheConditional) {
   const CopyLanguage language({.vocab = 32}, 7);
   const Tensor tokens = language.sample(Key(5), 800, 31);

@@ -28,8 +28,13 @@ std::set<std::string> declared() {
     EXPECT_TRUE(file) << header;
     const std::regex declaration(R"(^(?:Var|Tensor) (operator[^\s(]+|\w+)\((.*?)\)\s*(?:;|\{$))");
     std::smatch m;
-    for (std::string line; std::getline(file, line);)
-      if (std::regex_search(line, m, declaration)) found[m[1]].push_back(types_of(m[2]));
+    for (std::string line, whole; std::getline(file, line);) {
+      whole += line.substr(0, line.find("//"));  // a declaration may go over several lines
+      while (!whole.empty() && whole.back() == ' ') whole.pop_back();
+      if (std::regex_search(whole, m, declaration)) found[m[1]].push_back(types_of(m[2]));
+      const bool goes_on = whole.ends_with(',') || whole.ends_with('(');
+      whole = goes_on ? whole + ' ' : std::string();
+    }
   }
   std::set<std::string> names;
   for (const auto& [name, overloads] : found)

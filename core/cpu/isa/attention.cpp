@@ -23,8 +23,8 @@ PLUMB_INLINE void each_block(T* row, int64_t n, const F& f) {
   if (i < n) f(row + i, n - i);
 }
 template <class T>
-PLUMB_INLINE Lanes<T> keep(const Lanes<T>& x, int64_t valid) {
-  return valid == Lanes<T>::count ? x : first(x, valid);
+PLUMB_INLINE Lanes<T> keep(const Lanes<T>& x, int64_t valid, T fill = 0) {
+  return valid == Lanes<T>::count ? x : first(x, valid, fill);
 }
 
 // Scales the logits (and caps them); returns their maximum, and the one before the cap.
@@ -34,11 +34,11 @@ PLUMB_INLINE T scale_row(const AttentionRows<T>& a, T* z, int64_t n, T& raw_top)
   auto top = splat((T)-infinity), raw = top;
   each_block(
       z, n, [&](T * p, int64_t valid) __attribute__((always_inline)) {
-        auto x = (valid == Lanes<T>::count ? load(p) : load_part(p, valid)) * scale;
-        raw = max(valid == Lanes<T>::count ? x : first(x, valid, (T)-infinity), raw);
+        auto x = load(p) * scale;  // what lies beyond `valid` is not looked at
+        raw = max(keep(x, valid, (T)-infinity), raw);
         if (capped) {
           x = cap * tanh(x * over);
-          top = max(valid == Lanes<T>::count ? x : first(x, valid, (T)-infinity), top);
+          top = max(keep(x, valid, (T)-infinity), top);
         }
         store(p, x);
       });
@@ -58,10 +58,10 @@ PLUMB_INLINE void softmax_weights(const AttentionRows<T>& a, T* z, int64_t n, T 
         total = total + e;
         if (entropy) product = product + keep(e * max(x, splat((T)-1e4)), valid);  // 0 log 0 = 0
       });
-  const T s = sum(total), log_s = log(s);
-  a.log_sum_exp[row] = top + log_s;
-  a.over_sum[row] = 1 / s;
-  if (entropy) a.entropy[row] = log_s - sum(product) / s;
+  const T s = sum(total);
+  a.log_sum_exp[row] = top;
+  a.over_sum[row] = s;
+  if (entropy) a.entropy[row] = -sum(product) / s;
 }
 
 template <class T>
@@ -80,6 +80,19 @@ PLUMB_INLINE void relu_weights(const AttentionRows<T>& a, T* z, int64_t n, int64
   if (a.entropy) a.entropy[row] = sum(entropy);
 }
 
+// Rows of softmax_weights, from top and sum to log-sum-exp and 1 / sum; the logarithms of several rows at once.
+template <class T>
+void finish_softmax(const AttentionRows<T>& a) {
+  constexpr int w = Lanes<T>::count;
+  for (int64_t row = 0; row < a.rows; row += w) {
+    const int64_t valid = a.rows - row < w ? a.rows - row : w;
+    const auto s = load_part(a.over_sum + row, valid, (T)1), log_s = log(s);
+    store_part(a.log_sum_exp + row, load_part(a.log_sum_exp + row, valid) + log_s, valid);
+    store_part(a.over_sum + row, splat((T)1) / s, valid);
+    if (a.entropy) store_part(a.entropy + row, load_part(a.entropy + row, valid) + log_s, valid);
+  }
+}
+
 template <class T>
 void attention_weights(const AttentionRows<T>& a) {
   for (int64_t row = 0; row < a.rows; ++row) {
@@ -90,7 +103,7 @@ void attention_weights(const AttentionRows<T>& a) {
     if (a.max_logit) a.max_logit[row] = raw_top;
     if (n == 0) {  // sees nothing
       a.log_sum_exp[row] = (T)-infinity;
-      a.over_sum[row] = 0;
+      a.over_sum[row] = 1;
       if (a.entropy) a.entropy[row] = 0;
     } else if (a.squared_relu) {
       relu_weights(a, z, n, row);
@@ -99,6 +112,7 @@ void attention_weights(const AttentionRows<T>& a) {
     }
     for (int64_t i = n; i < a.width; ++i) z[i] = 0;
   }
+  if (!a.squared_relu) finish_softmax(a);
 }
 
 template <class T, bool capped, bool relu>

@@ -42,12 +42,22 @@ PLUMB_INLINE void store_part(T* p, const Lanes<T>& x, int64_t n) {
   for (int i = 0; i < Lanes<T>::count; ++i)
     if (i < n) p[i] = whole[i];
 }
+// 0, 1, 2, ...: enough for a window of lanes that starts at any lane of a vector.
+template <class I>
+inline constexpr I lane_index[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                                   12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
+
 // The first n lanes of x, `fill` in those beyond, whatever they held.
 template <class T>
 PLUMB_INLINE Lanes<T> first(const Lanes<T>& x, int64_t n, T fill = 0) {
-  T whole[Lanes<T>::count];
-  store(whole, x);
-  return load_part(whole, n, fill);
+  using I = typename Simd<T>::I;
+  Lanes<T> r;
+  for (int i = 0; i < r.parts; ++i) {
+    typename Simd<T>::M index;
+    __builtin_memcpy(&index, lane_index<I>, sizeof index);
+    r.v[i] = index < (I)(n - i * r.part) ? x.v[i] : PLUMB_ISA_NS::splat(fill);
+  }
+  return r;
 }
 
 #define PLUMB_LANEWISE(name, expression) \
@@ -94,13 +104,11 @@ PLUMB_INLINE T log(T x) {
 template <class T, class Fold>
 PLUMB_INLINE T fold_lanes(Lanes<T> x, const Fold& fold) {
   using Index = typename Simd<T>::M;
-  static constexpr typename Simd<T>::I index[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
-                                                  12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
   for (int half = x.parts / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) x.v[i] = fold(x.v[i], x.v[i + half]);
   for (int half = x.part / 2; half > 0; half /= 2) {
     Index from;  // taken modulo the width
-    __builtin_memcpy(&from, index + half, sizeof from);
+    __builtin_memcpy(&from, lane_index<typename Simd<T>::I> + half, sizeof from);
     x.v[0] = fold(x.v[0], __builtin_shuffle(x.v[0], from));
   }
   return x.v[0][0];
