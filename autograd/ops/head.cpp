@@ -26,7 +26,7 @@ Head layout(const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   kernels::check_floating("token_logprobs", x.value());
   if (w.dtype() != DType::bf16 || x.dtype() != DType::f32)
     kernels::check_same_dtype("token_logprobs", x.value(), w.value());
-  if (bias.defined()) kernels::check_same_dtype("token_logprobs", w.value(), bias.value());
+  if (bias.defined()) kernels::check_same_dtype("token_logprobs", x.value(), bias.value());
   if (labels.shape() != lead)
     fail("token_logprobs", "labels {} do not fit input {}", to_string(labels.shape()), to_string(x.shape()));
   if (bias.defined() && (bias.dim() != w.dim() - 1 || bias.size(-1) != w.size(-2)))

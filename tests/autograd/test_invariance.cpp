@@ -89,10 +89,10 @@ TEST(Attention, ReportsLogitsAndEntropy) {
 }
 
 TEST(Head, TakesBf16WeightsWithF32Activations) {
-  const Tensor x = numbers({2, 7, 40}, 1), w = numbers({29, 40}, 2, DType::bf16), bias = numbers({29}, 3, DType::bf16);
+  const Tensor x = numbers({2, 7, 40}, 1), w = numbers({29, 40}, 2, DType::bf16), bias = numbers({29}, 3);
   const Tensor labels = Tensor::arange(14).reshape({2, 7});
   const auto run = [&](DType weights) {
-    const Var a = Var::leaf(x), b = Var::leaf(w.to(weights)), c = Var::leaf(bias.to(weights));
+    const Var a = Var::leaf(x), b = Var::leaf(w.to(weights)), c = Var::leaf(bias);
     const Var y = token_logprobs(a, b, c, labels, {.scale = 0.5});
     EXPECT_EQ(y.dtype(), DType::f32);
     backward(sum(y));
