@@ -26,8 +26,7 @@ Head layout(const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   kernels::check_floating("token_logprobs", x.value());
   if (w.dtype() != DType::bf16 || x.dtype() != DType::f32)
     kernels::check_same_dtype("token_logprobs", x.value(), w.value());
-  if (bias.defined() && bias.dtype() != x.dtype() && bias.dtype() != w.dtype())
-    kernels::check_same_dtype("token_logprobs", x.value(), bias.value());
+  if (bias.defined()) kernels::check_same_dtype("token_logprobs", x.value(), bias.value());
   if (labels.shape() != lead)
     fail("token_logprobs", "labels {} do not fit input {}", to_string(labels.shape()), to_string(x.shape()));
   if (bias.defined() && (bias.dim() != w.dim() - 1 || bias.size(-1) != w.size(-2)))
@@ -78,6 +77,8 @@ Var token_logprobs(const Var& x, const Var& w, const Var& bias, const Tensor& la
   return record(
       "token_logprobs", {x, w, bias}, out, Saves::inputs_and_output,
       [h, o, labels](const Saved& in, const Var& g) -> Grads {
+        if (grad_enabled() && in[0].dtype() != in[1].dtype())
+          fail("token_logprobs", "second derivatives are not offered for bf16 products; use f32");
         if (grad_enabled())
           return grad_of_composed(
               [&](const std::vector<Var>& v) { return token_logprobs_composed(v[0], v[1], v[2], labels, o); },

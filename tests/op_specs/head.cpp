@@ -80,6 +80,7 @@ void head_cases(Spec& s, Head f, const std::vector<DType>& dtypes, const Toleran
   refuses(filled({3, 2, 3}), filled({2, 5, 3}), {}, Tensor::zeros({3, 2}, DType::i64),
           "[token_logprobs] input [3,2,3] does not fit head [2,5,3]");
   refuses(x, w, {}, filled({4}), "[token_logprobs] needs i64 indices, not f32");
+  refuses(x, w, filled({5}, DType::bf16), labels({0, 1, 2, 3}), "[token_logprobs] mixes f32 [4,3] with bf16 [5]");
   refuses(x, filled({5, 3}, DType::f64), {}, labels({0, 1, 2, 3}), "[token_logprobs] mixes f32 [4,3] with f64 [5,3]");
 }
 
