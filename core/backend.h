@@ -106,7 +106,8 @@ struct AttentionGrad {
 struct TokenLogprobs {
   Rows rows;
   std::int64_t d = 0, vocab = 0;
-  DType dtype = DType::f32, weight_dtype = DType::f32;  // of x; of w (bf16 weights with f32 x: products in bf16)
+  DType dtype = DType::f32,
+        weight_dtype = DType::f32;  // of x and bias; of w (bf16 weights with f32 x: products in bf16)
   double scale = 1, softcap = 0;
   const void *x = nullptr, *w = nullptr, *bias = nullptr;
   const std::int64_t* labels = nullptr;

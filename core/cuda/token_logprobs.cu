@@ -11,25 +11,25 @@ namespace {
 
 constexpr i64 chunk_bytes = i64{64} << 20;
 
-template <class A, class W>
+template <class A, class X>
 struct LogitRows {  // `rows` rows of logits [rows, vocab] of one run, before scale and bias
   i64 rows, vocab;
   A scale, cap;
   const A* logits;
-  const W* bias;
+  const X* bias;
   const i64* labels;
   A *logp, *log_z;
 };
 
-template <class A, class W>
-__device__ A logit_of(const LogitRows<A, W>& s, i64 row, i64 i) {
+template <class A, class X>
+__device__ A logit_of(const LogitRows<A, X>& s, i64 row, i64 i) {
   A z = s.scale * s.logits[row * s.vocab + i];
   if (s.bias) z += widen(s.bias[i]);
   return capped(z, s.cap);
 }
 
-template <class A, class W>
-__global__ void logprob_kernel(LogitRows<A, W> s) {
+template <class A, class X>
+__global__ void logprob_kernel(LogitRows<A, X> s) {
   __shared__ A shared[most_row_threads];
   for (i64 row = blockIdx.x; row < s.rows; row += gridDim.x) {
     const i64 label = s.labels[row];
@@ -46,8 +46,8 @@ __global__ void logprob_kernel(LogitRows<A, W> s) {
 }
 
 // Gradients of the logits before the cap (those of the bias), times nothing yet: the scale goes into the products.
-template <class A, class W>
-__global__ void logit_grad_kernel(LogitRows<A, W> s, const A* g_logp, const A* g_log_z, A* grads) {
+template <class A, class X>
+__global__ void logit_grad_kernel(LogitRows<A, X> s, const A* g_logp, const A* g_log_z, A* grads) {
   const i64 count = s.rows * s.vocab;
   for (i64 item = first_item(); item < count; item += all_threads()) {
     const i64 row = item / s.vocab, i = item % s.vocab, label = s.labels[row];
@@ -101,23 +101,23 @@ i64 rows_a_chunk(const kernels::TokenLogprobs& t, DType sums, bool whole_example
   return rows < all ? rows : all;
 }
 
-template <class A, class W>
-LogitRows<A, W> rows_of(const kernels::TokenLogprobs& t, const A* logits, i64 run, i64 row, i64 rows) {
+template <class A, class X>
+LogitRows<A, X> rows_of(const kernels::TokenLogprobs& t, const A* logits, i64 run, i64 row, i64 rows) {
   return {rows,
           t.vocab,
           static_cast<A>(t.scale),
           static_cast<A>(t.softcap),
           logits,
-          t.bias ? static_cast<const W*>(t.bias) + run * t.vocab : nullptr,
+          t.bias ? static_cast<const X*>(t.bias) + run * t.vocab : nullptr,
           t.labels + row,
           t.logp ? static_cast<A*>(t.logp) + row : nullptr,
           t.log_z ? static_cast<A*>(t.log_z) + row : nullptr};
 }
 
 template <class F>
-void visit_types(const kernels::TokenLogprobs& t, F&& f) {  // f(sum type, weight type)
+void visit_types(const kernels::TokenLogprobs& t, F&& f) {  // f(sum type, type of x and bias)
   if (t.dtype == DType::f64) return f(double{}, double{});
-  if (t.weight_dtype == DType::bf16) return f(float{}, Bf16{});
+  if (t.dtype == DType::bf16) return f(float{}, Bf16{});
   f(float{}, float{});
 }
 
@@ -141,11 +141,11 @@ void CudaBackend::token_logprobs(const kernels::TokenLogprobs& t) {
   each_chunk(t, step, [&](i64 run, i64 row, i64 rows, i64 first) {
     const Raw logits = contiguous(memory.as(), o.sums, {rows, t.vocab});
     product({{slice_of(run_of(o.x, run), 0, first, rows), transposed(run_of(o.w, run)), logits}});
-    visit_types(t, [&](auto sum, auto weight) {
+    visit_types(t, [&](auto sum, auto input) {
       using A = decltype(sum);
-      using W = decltype(weight);
-      launch(stream(), rows < most_blocks ? rows : most_blocks, row_threads(t.vocab), logprob_kernel<A, W>,
-             rows_of<A, W>(t, memory.as<A>(), run, row, rows));
+      using X = decltype(input);
+      launch(stream(), rows < most_blocks ? rows : most_blocks, row_threads(t.vocab), logprob_kernel<A, X>,
+             rows_of<A, X>(t, memory.as<A>(), run, row, rows));
     });
   });
 }
@@ -161,11 +161,11 @@ void CudaBackend::token_logprobs_grad(const kernels::TokenLogprobsGrad& g) {
   each_chunk(t, step, [&](i64 run, i64 row, i64 rows, i64 first) {
     const Raw grads = contiguous(memory.as(), o.sums, {rows, t.vocab}), x = slice_of(run_of(o.x, run), 0, first, rows);
     product({{x, transposed(run_of(o.w, run)), grads}});
-    visit_types(t, [&](auto sum, auto weight) {
+    visit_types(t, [&](auto sum, auto input) {
       using A = decltype(sum);
-      using W = decltype(weight);
+      using X = decltype(input);
       const auto *g_logp = static_cast<const A*>(g.g_logp), *g_log_z = static_cast<const A*>(g.g_log_z);
-      launch_over(stream(), rows * t.vocab, logit_grad_kernel<A, W>, rows_of<A, W>(t, memory.as<A>(), run, row, rows),
+      launch_over(stream(), rows * t.vocab, logit_grad_kernel<A, X>, rows_of<A, X>(t, memory.as<A>(), run, row, rows),
                   g_logp ? g_logp + row : nullptr, g_log_z ? g_log_z + row : nullptr, memory.as<A>());
     });
     if (g.dbias) {

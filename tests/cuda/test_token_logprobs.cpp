@@ -50,9 +50,9 @@ void check(Backend& d, DType t, DType weight, const Case& c, double tolerance) {
   const std::int64_t n = c.all(), nw = c.runs * c.vocab * c.d, nb = c.runs * c.vocab;
   const DType sums = t == DType::f64 ? t : DType::f32;
   const Values x = rounded(normals(n * c.d, 1), weight), w = rounded(normals(nw, 2), weight),
-               bias = rounded(normals(nb, 3), weight);
+               bias = rounded(normals(nb, 3), t);
   const Values labels = integers(n, 4, -1, c.vocab), g = normals(n, 5), gz = normals(n, 6);
-  const Array ax(d, t, {n, c.d}, x), aw(d, weight, {nw}, w), ab(d, weight, {nb}, bias), al(d, DType::i64, {n}, labels),
+  const Array ax(d, t, {n, c.d}, x), aw(d, weight, {nw}, w), ab(d, t, {nb}, bias), al(d, DType::i64, {n}, labels),
       ag(d, sums, {n}, g), agz(d, sums, {n}, gz);
   const Array logp(d, sums, {n}, zeros(n)), log_z(d, sums, {n}, zeros(n)), dx(d, t, {n * c.d}, zeros(n * c.d)),
       dw(d, sums, {nw}, Values(static_cast<std::size_t>(nw), 1.0));
