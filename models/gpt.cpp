@@ -38,7 +38,7 @@ void GptOptions::fields(Fields& f) {
   f("attn_softcap", attn_softcap).at_least(0).help("z <- c tanh(z/c) on attention logits; 0 = off");
   f("final_softcap", final_softcap).at_least(0).help("the same on output logits; 0 = off");
   f("kappa", kappa).above(0).help("largest attention logit in units of sqrt(d), for qk_norm = \"kappa\"");
-  f("squared_relu_attention", squared_relu_attention).help("weights relu(z)^2/sqrt(T) in place of softmax");
+  f("squared_relu_attention", squared_relu_attention).help("weights relu(z)^2/sqrt(context) in place of softmax");
   f("tied_head", tied_head).help("the head reads the embedding table");
   f("residual_init_scaling", residual_init_scaling)
       .help("matrices that write into the stream start smaller by sqrt(2 layers)");

@@ -19,6 +19,7 @@ struct AttentionLayerOptions {
   double scale_value = 1;  // for fixed
   double softcap = 0, kappa = 1;
   bool squared_relu = false;
+  std::int64_t relu_length = 0;  // T of squared_relu's 1/sqrt(T), so that decoding agrees; 0 = that of the pass
   bool rope = true;
   double rope_base = 10000;
   double norm_eps = 1e-6;

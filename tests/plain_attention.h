@@ -52,7 +52,8 @@ inline Rows attention(const Rows& x, const Weights& w, const std::string& prefix
     const std::int64_t shared = h / (o.heads / o.kv_heads);
     Rows qh = head_of(q, h, d), kh = head_of(k, shared, d);
     if (o.rope) qh = turned(qh, o.rope_base), kh = turned(kh, o.rope_base);
-    const Rows y = attended(qh, kh, head_of(v, shared, d), scale, o.softcap, o.squared_relu,
+    const Rows y = attended(qh, kh, head_of(v, shared, d), scale, o.softcap,
+                            !o.squared_relu ? 0 : static_cast<double>(o.relu_length ? o.relu_length : x.rows),
                             trace ? &trace->max_logit : nullptr, trace ? &trace->entropy : nullptr);
     for (std::int64_t t = 0; t < x.rows; ++t)
       for (std::int64_t i = 0; i < d; ++i) all(t, h * d + i) = y(t, i);

@@ -84,8 +84,8 @@ inline Rows turned(const Rows& x, double base) {
   return y;
 }
 
-// Causal attention of one head; weights relu(z)^2 / sqrt(T) with squared_relu. `most` and `entropy`: [T] when given.
-inline Rows attended(const Rows& q, const Rows& k, const Rows& v, double scale, double softcap, bool squared_relu,
+// Causal attention of one head; weights relu(z)^2 / sqrt(relu_length) where that is not 0. `most` and `entropy`: [T] when given.
+inline Rows attended(const Rows& q, const Rows& k, const Rows& v, double scale, double softcap, double relu_length,
                      Values* most = nullptr, Values* entropy = nullptr) {
   Rows out(q.rows, v.width);
   for (std::int64_t t = 0; t < q.rows; ++t) {
@@ -98,11 +98,11 @@ inline Rows attended(const Rows& q, const Rows& k, const Rows& v, double scale, 
       z.push_back(softcap > 0 ? softcap * std::tanh(x / softcap) : x);
     }
     for (double& x : z) {
-      if (squared_relu) x = std::max(x, 0.0) * std::max(x, 0.0) / std::sqrt(static_cast<double>(q.rows));
+      if (relu_length > 0) x = std::max(x, 0.0) * std::max(x, 0.0) / std::sqrt(relu_length);
       else sum += x = std::exp(x);
     }
     for (std::int64_t s = 0; s <= t; ++s) {
-      const double w = z[static_cast<std::size_t>(s)] / (squared_relu ? 1 : sum);
+      const double w = z[static_cast<std::size_t>(s)] / (relu_length > 0 ? 1 : sum);
       if (w > 0) disorder -= w * std::log(w);
       for (std::int64_t i = 0; i < v.width; ++i) out(t, i) += w * v(s, i);
     }

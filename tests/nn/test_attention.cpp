@@ -60,6 +60,7 @@ TEST(Attention, SoftcapBiasPositionsAndSquaredRelu) {
   expect_plain({.width = 10, .heads = 2, .kv_heads = 1, .rope = false});  // d may be odd
   expect_plain({.width = 12, .heads = 2, .kv_heads = 2, .rope_base = 50});
   expect_plain({.width = 12, .heads = 2, .kv_heads = 2, .squared_relu = true});
+  expect_plain({.width = 12, .heads = 2, .kv_heads = 2, .squared_relu = true, .relu_length = 50});
   expect_plain({.width = 12, .heads = 2, .kv_heads = 2, .qk_norm = QkNorm::layernorm, .softcap = 1, .bias = true}, 1);
 }
 
