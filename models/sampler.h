@@ -13,7 +13,7 @@ struct SampleOptions {
   std::int64_t top_k = 0;       // 0 = off
   double top_p = 1, min_p = 0;  // nucleus; tokens below min_p times the likeliest are dropped
   std::int64_t max_tokens = 256;
-  std::vector<std::int64_t> stop_tokens;
+  std::vector<std::int64_t> stop_tokens = {};
   void fields(Fields& f);
 };
 
