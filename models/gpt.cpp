@@ -88,8 +88,12 @@ Var Gpt::embed(const Tensor& tokens, const Tensor& start) const {
   if (o_.positions == Positions::learned) {
     std::vector<std::int64_t> at, first(static_cast<std::size_t>(b), 0);
     if (start.defined()) first = start.to_vector<std::int64_t>();
-    for (const auto s : first)
+    for (const auto s : first) {
+      if (s + t > o_.context)
+        throw UserError(fmt::format("{} tokens do not fit learned positions for {}", s + t, o_.context), "gpt",
+                        "raise model.context, or use model.positions = \"rope\"");
       for (std::int64_t i = 0; i < t; ++i) at.push_back(s + i);
+    }
     x = x + embedding(positions_.var, Tensor::from(at, {b, t}).to(tokens.device()));
   }
   return embedding_norm_ ? (*embedding_norm_)(x) : x;
