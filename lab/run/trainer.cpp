@@ -1,6 +1,7 @@
 // One optimiser step: micro-batches into accumulators, one division by the counts of the whole batch, one update.
 #include "lab/run/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/blame.h"
@@ -176,6 +177,10 @@ namespace {
 
 // Copies each of `from` into the tensor of the same name; both must name the same ones.
 void copy_named(const std::vector<optim::NamedTensor>& into, const std::vector<optim::NamedTensor>& from) {
+  for (const auto& s : from)
+    if (std::none_of(into.begin(), into.end(), [&](const auto& t) { return t.name == s.name; }))
+      throw UserError(fmt::format("this run has no {}, which the checkpoint has", s.name), "checkpoint",
+                      "it belongs to another model or optimiser");
   for (const auto& t : into) {
     const optim::NamedTensor* found = nullptr;
     for (const auto& s : from)
