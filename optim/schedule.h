@@ -17,6 +17,8 @@ struct ScheduleOptions {
   double warmup = 0.1;                           // a fraction of all steps below 1, else steps
   double cooldown = 0.2;                         // of wsd: the same
   void fields(Fields& f);
+  // Why warm-up and cooldown do not fit a run of so many steps; empty where they do.
+  Complaint misfit(std::int64_t total_steps) const;
 };
 
 // lr(t) for t = 0, 1, ...; meets the peak at t = warmup_steps and the minimum at t = total_steps, where it stays.

@@ -50,6 +50,7 @@ Trainer::Trainer(const RunConfig& config, const std::string& cache_folder, Devic
   optimizer_ = std::make_unique<optim::Optimizer>(*arena_, config.optim);
   if (config.train.ema > 0) ema_ = std::make_unique<optim::Ema>(*arena_, config.train.ema);
   validation_ = data_->validation(config.run.eval_rows, config.model.context);
+  data_->batch(0, 1, config.model.context);  // text too short for one row is refused here, not after a run has begun
 }
 
 models::GptPass Trainer::pass(std::int64_t row) const {
