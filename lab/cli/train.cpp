@@ -33,9 +33,11 @@ int train(const Arguments& a) {
     return 0;
   }
   const std::string folder = a.common.out.empty() ? free_folder(a.word("CONFIG")) : a.common.out;
+  std::string overrides;
+  for (const auto& s : a.common.set) overrides += fmt::format(" --set '{}'", s);
   const lab::RunRequest request{.folder = folder,
                                 .from = a.text("--from"),
-                                .command = fmt::format("plumb train {}", a.word("CONFIG")),
+                                .command = fmt::format("plumb train {}{}", a.word("CONFIG"), overrides),
                                 .quiet = a.common.quiet || a.common.json,
                                 .sample = true,
                                 .device = parse_device(a.common.device.empty() ? "cpu" : a.common.device)};
