@@ -20,6 +20,7 @@ const CheckOptions& options() {
 TEST(Promise, TheSameBitsForAnyNumberOfThreads) { expect_holds(check_threads(options())); }
 TEST(Promise, AccumulationIsTheLargeBatchToTheBit) { expect_holds(check_accumulation(options())); }
 TEST(Promise, ARowHasTheSameBitsAloneInABatchAndDecoded) { expect_holds(check_rows(options())); }
+TEST(Promise, TheSameBytesInOtherSurroundings) { expect_holds(check_surroundings(options())); }
 TEST(Promise, AKilledAndResumedRunEndsWithTheSameBits) { expect_holds(check_kill(options())); }
 
 }  // namespace
