@@ -163,6 +163,7 @@ const std::vector<Check>& checks() {
       {"accumulation", "8 rows = 4 + 4 = 8 x 1, ragged lengths included", check_accumulation},
       {"rows", "a row has the same bits alone, padded, in a batch, and decoded with a cache", check_rows},
       {"surroundings", "the same bytes in another folder, time zone, locale and for another user", check_surroundings},
+      {"isa", "an f32 run has the same bits with AVX2 and with AVX-512", check_instruction_sets},
       {"kill", "killed at random moments and resumed, a run ends with the same bits", check_kill}};
   return all;
 }
