@@ -137,7 +137,8 @@ std::string Trainer::blame() {
     const Tensor tokens = data_->batch(done_, config_.train.batch, config_.model.context);
     accumulate_leaves(tokens, static_cast<double>(config_.train.batch * config_.model.context));
   } catch (const NonFinite& e) {
-    return fmt::format("step {}: {}", done_, e.what());
+    const std::string where = e.where().empty() ? "" : e.where() + ": ";  // without its hint: the run has a better one
+    return fmt::format("step {}: {}{}", done_, where, e.message());
   }
   return fmt::format("step {}: no operator made a value that is not finite; a sum of gradients overflowed", done_);
 }
