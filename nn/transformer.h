@@ -8,8 +8,10 @@
 
 namespace plumb::nn {
 
+// Of queries and keys before their product (arXiv 2010.04245, 2302.05442); full: over all heads; kappa: to length
+// sqrt(kappa d).
 enum class QkNorm { none, layernorm, rmsnorm, layernorm_full, rmsnorm_full, l2, kappa };
-QkNorm parse_qk_norm(const std::string& name);
+QkNorm parse_qk_norm(const std::string& name);  // UserError lists the names
 enum class AttnScale { sqrt_d, d, fixed };
 
 struct AttentionLayerOptions {
@@ -36,7 +38,7 @@ struct KvCache {
 
 // What a pass may want to know besides the result.
 struct AttentionTrace {
-  Tensor max_logit, entropy;  // [B, H, T]
+  Tensor max_logit, entropy;  // [B, H, T]; entropy in nats
 };
 
 class Attention final : public Module {
