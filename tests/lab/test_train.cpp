@@ -196,7 +196,7 @@ TEST(Train, MistakesAreNamedWithTheWayOut) {
   expect_error({(folder / "missing.toml").string()}, 1, "missing.toml", "");
   expect_error({(folder / "typo.toml").string()}, 1, "typo.toml:4:1: unknown key \"schedule.lrr\"", "did you mean");
   expect_error({config, "--set", "schedule.lrr=1"}, 1, "lrr", "did you mean");
-  expect_error({config, "--set", "model.heads=3"}, 1, "3 heads do not divide a width of 8", "model.heads");
+  expect_error({config, "--set", "model.heads=3"}, 1, "model.heads must divide width = 8, not be 3", "1, 2, 4");
   expect_error({config, "--set", "model.context=100"}, 1, "8 tokens", "length");
   expect_error({text}, 1, "missing.txt: there is no such file", "relative to the folder");
   expect_error({text, "--set", "data.path=" + (folder / "empty.txt").string()}, 1, "the text is empty", "");
