@@ -105,8 +105,9 @@ Var normalise(const Var& x, const Var& gain, const Var& bias, const NormOptions&
 struct AttentionOptions {
   double scale = 1, softcap = 0;
   bool causal = true, squared_relu = false;
-  Tensor kv_length{};           // i64 [B] or undefined
-  Tensor* max_logit = nullptr;  // when given: filled with [B, H, T]
+  std::int64_t relu_length = 0;  // squared_relu's weights are relu(z)^2 / sqrt(relu_length); 0 = S
+  Tensor kv_length{};            // i64 [B] or undefined
+  Tensor* max_logit = nullptr;   // when given: filled with [B, H, T]
   Tensor* entropy = nullptr;
 };
 Var attention(const Var& q, const Var& k, const Var& v,

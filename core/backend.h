@@ -86,7 +86,8 @@ struct Rope {
 // Causal attention, no T x S matrix in memory. q [B, T, H, d], k and v [B, S, Hkv, d] (H a multiple of Hkv: query head
 // h reads h / (H / Hkv)), any strides with the last 1. Query t of row b sees keys 0 .. kv_length[b] - T + t (kv_length
 // null = S). logits z = scale * q.k, z <- softcap * tanh(z / softcap) when softcap > 0, weights softmax(z), or
-// relu(z)^2 / sqrt(S) with squared_relu. A row's bits do not depend on T, S, or its neighbours.
+// relu(z)^2 / sqrt(relu_length) with squared_relu (0 = S). A row's bits do not depend on T, on its neighbours, or, but
+// for that 0, on S.
 struct Attention {
   Raw q, k, v, out;             // out [B, T, H, d]
   void* log_sum_exp = nullptr;  // [B, H, T] contiguous, f32 (f64 for f64)
@@ -94,6 +95,7 @@ struct Attention {
   bool causal = true, squared_relu = false;
   const std::int64_t* kv_length = nullptr;        // [B] on the device
   void *max_logit = nullptr, *entropy = nullptr;  // optional statistics [B, H, T]: before the softcap; nats
+  std::int64_t relu_length = 0;
 };
 struct AttentionGrad {
   Attention forward;  // out and log_sum_exp as the forward pass left them

@@ -69,14 +69,13 @@ std::optional<FieldProblem> Field::problem() const {
 }
 
 void check_fields(Fields& f, const std::string& what) {
-  const auto refuse = [&](const std::string& name, const std::string& text) {
-    throw UserError(fmt::format("{}.{} {}", what, name, text));
+  const auto refuse = [&](const std::string& name, const std::string& text, const std::string& hint = {}) {
+    throw UserError(fmt::format("{}.{} {}", what, name, text), {}, hint);
   };
   for (auto& entry : f.entries()) {
     if (const auto* field = std::get_if<Field>(&entry)) {
       if (const auto p = field->problem())
         refuse(p->element < 0 ? field->name() : fmt::format("{}[{}]", field->name(), p->element), p->text);
-      if (const auto text = field->complaint(); !text.empty()) refuse(field->name(), text);
     } else {
       const auto& section = std::get<FieldSection>(entry);
       Fields inner;
@@ -84,6 +83,8 @@ void check_fields(Fields& f, const std::string& what) {
       check_fields(inner, section.name.empty() ? what : what + "." + section.name);
     }
   }
+  for (const auto& rule : f.rules())
+    if (const auto c = rule.complaint(); !c.text.empty()) refuse(rule.keys.front(), c.text, c.hint);
 }
 
 namespace {

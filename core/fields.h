@@ -7,85 +7,36 @@
 #include <deque>
 #include <functional>
 #include <limits>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "core/field.h"
+
 namespace plumb {
 
 class Fields;
-
-// An integer or an enum of any width, seen as int64. `low` and `high` are what the type can hold.
-struct IntegerRef {
-  void* at;
-  std::int64_t (*get)(const void*);
-  void (*set)(void*, std::int64_t);
-  std::int64_t low, high;
-};
-
-// An enum whose enumerators 0, 1, ... are named, in order, by one_of().
-struct EnumRef {
-  IntegerRef index;
-};
-
-using FieldTarget = std::variant<double*, bool*, std::string*, IntegerRef, EnumRef, std::vector<double>*,
-                                 std::vector<std::int64_t>*, std::vector<std::string>*>;
-
-struct FieldProblem {
-  std::string text;  // "must be above 0, not -1"
-  int element = -1;  // of a list; -1 for the field itself
-};
-
-class Field {
- public:
-  Field(std::string name, FieldTarget target) : name_(std::move(name)), target_(target) {}
-
-  // Bounds hold for numbers and for each element of a list of numbers.
-  Field& above(double x) { return low_ = x, low_open_ = true, *this; }
-  Field& at_least(double x) { return low_ = x, low_open_ = false, *this; }
-  Field& below(double x) { return high_ = x, high_open_ = true, *this; }
-  Field& at_most(double x) { return high_ = x, high_open_ = false, *this; }
-  Field& one_of(std::vector<std::string> choices) { return choices_ = std::move(choices), *this; }
-  Field& unit(std::string u) { return unit_ = std::move(u), *this; }
-  Field& help(std::string text) { return help_ = std::move(text), *this; }
-  Field& required() { return required_ = true, *this; }
-  // What bounds cannot say. Runs once all fields are read; a text that is not empty is the complaint ("must divide
-  // width").
-  Field& check(std::function<std::string()> complaint) { return check_ = std::move(complaint), *this; }
-
-  const std::string& name() const { return name_; }
-  const FieldTarget& target() const { return target_; }
-  const std::vector<std::string>& choices() const { return choices_; }
-  const std::string& unit() const { return unit_; }
-  const std::string& help() const { return help_; }
-  bool is_required() const { return required_; }
-
-  std::string type() const;                     // "number", "integer", "true or false", "text", "list of numbers", ...
-  std::string range() const;                    // "above 0, at most 1", "adamw | lion", or empty
-  std::optional<FieldProblem> problem() const;  // of the present value with bounds and choices
-  std::string complaint() const { return check_ ? check_() : std::string(); }
-
- private:
-  std::optional<FieldProblem> number_problem(double value, int element) const;
-  std::optional<FieldProblem> text_problem(const std::string& value, int element) const;
-
-  std::string name_;
-  FieldTarget target_;
-  double low_ = -std::numeric_limits<double>::infinity(), high_ = std::numeric_limits<double>::infinity();
-  bool low_open_ = false, high_open_ = false, required_ = false;
-  std::vector<std::string> choices_;
-  std::string unit_, help_;
-  std::function<std::string()> check_;
-};
 
 // A nested table, or (nameless) fields of the same table that depend on the values of those above.
 struct FieldSection {
   std::string name, text;
   std::function<void(Fields&)> visit;
   FieldSection& help(std::string t) { return text = std::move(t), *this; }
+};
+
+// Why values do not go together ("must divide width = 64"), and the way out. An empty text: they do.
+struct Complaint {
+  Complaint(std::string t = {}, std::string h = {}) : text(std::move(t)), hint(std::move(h)) {}
+  std::string text, hint;
+};
+
+// What bounds cannot say, of one or of several keys of a table and of the sections in it. The first key is the one
+// complained of; the error stands where one of them was written last.
+struct FieldRule {
+  std::vector<std::string> keys;  // "heads", "width"; or "model.context", "data.length"
+  std::function<Complaint()> complaint;
 };
 
 class Fields {
@@ -101,11 +52,19 @@ class Fields {
   FieldSection& section(std::string name, T& options) {
     return add_section({std::move(name), {}, [&options](Fields& f) { options.fields(f); }});
   }
-  // Fields that exist only once those above are read: f("name", name); f.dependent([this](Fields& f) { make(name); ...
-  // });
+  // Fields that exist only for some values of the field right above, which has choices:
+  //   f("name", name).one_of({...}); f.dependent([this](Fields& g) { make(name); ... });
   FieldSection& dependent(std::function<void(Fields&)> visit) { return add_section({{}, {}, std::move(visit)}); }
 
+  // Runs once all fields are read: f.rule({"sizes"}, [this] { return sizes.size() == 2 ? "" : "must hold two numbers"; });
+  // Such a function returns a text or a Complaint.
+  template <class F>
+  void rule(std::vector<std::string> keys, F complaint) {
+    rules_.push_back({std::move(keys), [complaint] { return Complaint(complaint()); }});
+  }
+
   std::deque<Entry>& entries() { return entries_; }
+  const std::vector<FieldRule>& rules() const { return rules_; }
 
  private:
   FieldSection& add_section(FieldSection s) { return std::get<FieldSection>(entries_.emplace_back(std::move(s))); }
@@ -124,6 +83,7 @@ class Fields {
     else return FieldTarget(&value);
   }
 
+  std::vector<FieldRule> rules_;
   std::deque<Entry> entries_;  // a deque: references stay valid while entries are added
 };
 

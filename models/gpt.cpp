@@ -1,6 +1,8 @@
 // The transformer: embedding, blocks, final norm, head.
 #include "models/gpt.h"
 
+#include <fmt/ranges.h>
+
 #include <cmath>
 
 #include "autograd/blame.h"
@@ -11,13 +13,43 @@ namespace plumb::models {
 
 Gpt::~Gpt() = default;
 
+namespace {
+
+std::vector<std::int64_t> divisors(std::int64_t n) {
+  std::vector<std::int64_t> all;
+  for (std::int64_t d = 1; d <= n; ++d)
+    if (n % d == 0) all.push_back(d);
+  return all;
+}
+
+// Heads share the width out evenly, and rotary positions turn pairs of its entries.
+Complaint heads_complaint(const GptOptions& o) {
+  const bool rope = o.positions == Positions::rope;
+  if (o.width % o.heads == 0 && (!rope || o.width / o.heads % 2 == 0)) return {};
+  auto fitting = divisors(o.width);
+  std::erase_if(fitting, [&](std::int64_t h) { return rope && o.width / h % 2 != 0; });
+  const std::string choose =
+      fitting.empty() ? "choose an even width" : fmt::format("choose one of {}", fmt::join(fitting, ", "));
+  if (o.width % o.heads != 0) return {fmt::format("must divide width = {}, not be {}", o.width, o.heads), choose};
+  return {fmt::format("= {} cuts width = {} into heads of {}, but rotary positions need an even number", o.heads,
+                      o.width, o.width / o.heads),
+          choose + ", or positions = \"learned\""};
+}
+
+}  // namespace
+
 void GptOptions::fields(Fields& f) {
-  f("width", width).at_least(1).help("size of the residual stream");
-  f("layers", layers).at_least(0).help("number of blocks; 0 is a bigram model");
+  // The upper bounds stop what must be a slip of the pen before it fills the memory.
+  f("width", width).at_least(1).at_most(1 << 20).help("size of the residual stream");
+  f("layers", layers).at_least(0).at_most(4096).help("number of blocks; 0 is a bigram model");
   f("heads", heads).at_least(1).help("attention heads; must divide width");
   f("kv_heads", kv_heads).at_least(0).help("key and value heads (grouped queries); 0 = as many as heads");
-  f("context", context).at_least(1).unit("tokens").help("longest sequence; training uses sequences of this length");
-  f("mlp_ratio", mlp_ratio).above(0).help("hidden size of the two-layer network, in widths");
+  f("context", context)
+      .at_least(1)
+      .at_most(1 << 24)
+      .unit("tokens")
+      .help("longest sequence; training uses sequences of this length");
+  f("mlp_ratio", mlp_ratio).above(0).at_most(1024).help("hidden size of the two-layer network, in widths");
   f("activation", activation).one_of({"gelu", "gelu_tanh", "relu", "silu", "swiglu"}).help("of the two-layer network");
   f("positions", positions).one_of({"rope", "learned", "none"}).help("how positions enter");
   f("rope_base", rope_base).above(1).help("base of the rotary frequencies");
@@ -38,7 +70,7 @@ void GptOptions::fields(Fields& f) {
   f("attn_softcap", attn_softcap).at_least(0).help("z <- c tanh(z/c) on attention logits; 0 = off");
   f("final_softcap", final_softcap).at_least(0).help("the same on output logits; 0 = off");
   f("kappa", kappa).above(0).help("largest attention logit in units of sqrt(d), for qk_norm = \"kappa\"");
-  f("squared_relu_attention", squared_relu_attention).help("weights relu(z)^2/sqrt(T) in place of softmax");
+  f("squared_relu_attention", squared_relu_attention).help("weights relu(z)^2/sqrt(context) in place of softmax");
   f("tied_head", tied_head).help("the head reads the embedding table");
   f("residual_init_scaling", residual_init_scaling)
       .help("matrices that write into the stream start smaller by sqrt(2 layers)");
@@ -48,6 +80,12 @@ void GptOptions::fields(Fields& f) {
   f("logit_multiplier", logit_multiplier).above(0).help("output logits are multiplied by it");
   f("layer_scale", layer_scale).at_least(0).help("learned gain of each branch, starting here; 0 = none");
   f("dropout", dropout).at_least(0).below(1).help("probability of zeroing an entry of a branch");
+  f.rule({"heads", "width"}, [this] { return heads_complaint(*this); });
+  f.rule({"kv_heads", "heads"}, [this]() -> Complaint {
+    if (kv_heads == 0 || heads % kv_heads == 0) return {};
+    return {fmt::format("must divide heads = {}", heads),
+            fmt::format("choose one of {}; 0 = as many as heads", fmt::join(divisors(heads), ", "))};
+  });
 }
 
 Gpt::Gpt(const GptOptions& o)
@@ -88,8 +126,12 @@ Var Gpt::embed(const Tensor& tokens, const Tensor& start) const {
   if (o_.positions == Positions::learned) {
     std::vector<std::int64_t> at, first(static_cast<std::size_t>(b), 0);
     if (start.defined()) first = start.to_vector<std::int64_t>();
-    for (const auto s : first)
+    for (const auto s : first) {
+      if (s + t > o_.context)
+        throw UserError(fmt::format("{} tokens do not fit learned positions for {}", s + t, o_.context), "gpt",
+                        "raise model.context, or use model.positions = \"rope\"");
       for (std::int64_t i = 0; i < t; ++i) at.push_back(s + i);
+    }
     x = x + embedding(positions_.var, Tensor::from(at, {b, t}).to(tokens.device()));
   }
   return embedding_norm_ ? (*embedding_norm_)(x) : x;

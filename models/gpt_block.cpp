@@ -24,6 +24,7 @@ nn::AttentionLayerOptions attention_options(const GptOptions& o) {
           .softcap = o.attn_softcap,
           .kappa = o.kappa,
           .squared_relu = o.squared_relu_attention,
+          .relu_length = o.context,
           .rope = o.positions == Positions::rope,
           .rope_base = o.rope_base,
           .norm_eps = o.norm_eps,

@@ -5,6 +5,9 @@ namespace plumb::models {
 
 Mlp::Mlp(const MlpOptions& o) : o_(o) {
   if (o.widths.size() < 2) throw UserError("an MLP needs at least an input and an output width", "mlp");
+  if (o.activation == nn::Activation::swiglu)
+    throw UserError("swiglu needs a second input, which the layers of an MLP do not have", "mlp",
+                    "use gelu, gelu_tanh, relu or silu");
   for (std::size_t i = 0; i + 1 < o.widths.size(); ++i) {
     const nn::Role role = i == 0 ? nn::Role::input : i + 2 == o.widths.size() ? nn::Role::output : nn::Role::hidden;
     layers_.push_back(

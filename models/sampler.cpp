@@ -19,14 +19,15 @@ void SampleOptions::fields(Fields& f) {
 
 std::vector<double> sampling_distribution(const std::vector<double>& logits, const SampleOptions& o) {
   const std::size_t v = logits.size();
+  std::vector<double> p(v, 0);
+  if (v == 0) return p;
+  const bool numbers = std::none_of(logits.begin(), logits.end(), [](double z) { return std::isnan(z); });
+  if (!numbers || !std::isfinite(*std::max_element(logits.begin(), logits.end())))
+    throw UserError("the model's logits are not finite, so there is nothing to sample from", "sample",
+                    "the run has diverged");
   std::vector<std::size_t> order(v);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
-  std::vector<double> p(v, 0);
-  if (v == 0) return p;
-  if (!std::isfinite(logits[order[0]]))
-    throw UserError("the model's logits are not finite, so there is nothing to sample from", "sample",
-                    "the run has diverged");
   if (o.temperature == 0) {
     p[order[0]] = 1;
     return p;

@@ -11,9 +11,9 @@ namespace plumb::models {
 struct SampleOptions {
   double temperature = 1;       // 0 = greedy
   std::int64_t top_k = 0;       // 0 = off
-  double top_p = 1, min_p = 0;  // nucleus; tokens below min_p times the likeliest are dropped
+  double top_p = 1, min_p = 0;  // nucleus (arXiv 1904.09751); below min_p times the likeliest is dropped (2407.01082)
   std::int64_t max_tokens = 256;
-  std::vector<std::int64_t> stop_tokens;
+  std::vector<std::int64_t> stop_tokens = {};
   void fields(Fields& f);
 };
 
@@ -27,7 +27,8 @@ struct Completion {
 };
 
 // One completion for each prompt, drawn together. Row r depends only on its prompt and key.at(r): its tokens do not
-// change with its neighbours. When the context is full, the oldest half of it is dropped and read again.
+// change with its neighbours. When the context is full, the oldest half of it is dropped and read again. UserError for
+// an empty prompt or a token outside the vocabulary.
 std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts,
                                const SampleOptions& options, const Key& key,
                                const std::function<void(std::size_t row, std::int64_t token)>& on_token = {});

@@ -18,7 +18,7 @@ class Linear final : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, const LinearOptions& options = {});
   void members(Members& m) override;
-  Var operator()(const Var& x) const;
+  Var operator()(const Var& x) const;  // [..., in] -> [..., out]
   // What products read. Layers never touch `weight_parameter.var` themselves, so that views (adapters, weight norm)
   // can stand in for it.
   Var weight() const { return weight_parameter.var; }
@@ -34,6 +34,7 @@ class Embedding final : public Module {
  public:
   Embedding(std::int64_t vocab, std::int64_t width, double std, std::int64_t runs = 0);
   void members(Members& m) override { m("weight", table); }
+  // i64 [...] -> [..., width]; UserError for a token outside the table.
   Var operator()(const Tensor& tokens) const { return embedding(table.var, tokens); }
   Parameter table;
 };
@@ -46,18 +47,21 @@ struct NormLayerOptions {
   bool unit_offset = false;  // the gain is stored as its distance from one (Gemma), so that decay pulls towards one
   std::int64_t runs = 0;
 };
+// Over the last dimension: (x - mean) / sqrt(variance + eps) * gain + bias (arXiv 1607.06450), or x / sqrt(mean of squares
+// + eps) * gain (1910.07467).
 class Norm final : public Module {
  public:
   Norm(std::int64_t width, const NormLayerOptions& options = {});
   void members(Members& m) override;
-  Var operator()(const Var& x) const;
+  Var operator()(const Var& x) const;  // [..., width] -> [..., width]
   Parameter gain, bias;
 
  private:
   NormLayerOptions options_;
 };
 
-// Zeroes entries with probability p and scales the rest by 1/(1-p); the mask is a pure function of the key.
+// Zeroes entries with probability p and scales the rest by 1/(1-p); the mask is a pure function of the key. UserError
+// where p is outside [0, 1).
 Var dropout(const Var& x, double p, const Key& key);
 
 // [B, C, H, W] -> [B, out, H', W'].
@@ -73,7 +77,7 @@ class Conv2d final : public Module {
 };
 
 enum class Activation { gelu, gelu_tanh, relu, silu, swiglu };
-Activation parse_activation(const std::string& name);
-Var activate(Activation kind, const Var& x);  // not swiglu, which has two inputs
+Activation parse_activation(const std::string& name);  // UserError lists the names
+Var activate(Activation kind, const Var& x);           // not swiglu, which has two inputs
 
 }  // namespace plumb::nn

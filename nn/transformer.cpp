@@ -123,7 +123,11 @@ Attention::Heads Attention::project(const Var& x, const Tensor& start) const {
 Var Attention::operator()(const Var& x, AttentionTrace* trace) const {
   const Scope here("attn");
   const Heads h = project(x, {});
-  AttentionOptions a{.scale = scale(), .softcap = o_.softcap, .squared_relu = o_.squared_relu, .kv_length = {}};
+  AttentionOptions a{.scale = scale(),
+                     .softcap = o_.softcap,
+                     .squared_relu = o_.squared_relu,
+                     .relu_length = o_.relu_length,
+                     .kv_length = {}};
   if (trace) {
     a.max_logit = &trace->max_logit;
     a.entropy = &trace->entropy;
@@ -149,10 +153,13 @@ Var Attention::decode(const Var& x, KvCache& cache) const {
   }
   const Tensor length = Tensor::from(after, {static_cast<std::int64_t>(after.size())}).to(x.device());
   const auto seen = [&](const Tensor& c) { return Var(c.slice(1, 0, longest)); };
-  return out_(reshape(
-      attention(h.q, seen(cache.k), seen(cache.v),
-                {.scale = scale(), .softcap = o_.softcap, .squared_relu = o_.squared_relu, .kv_length = length}),
-      x.shape()));
+  return out_(reshape(attention(h.q, seen(cache.k), seen(cache.v),
+                                {.scale = scale(),
+                                 .softcap = o_.softcap,
+                                 .squared_relu = o_.squared_relu,
+                                 .relu_length = o_.relu_length,
+                                 .kv_length = length}),
+                      x.shape()));
 }
 
 Mlp::Mlp(std::int64_t width, std::int64_t hidden, Activation activation, bool bias, double out_std_factor)

@@ -8,8 +8,10 @@
 
 namespace plumb::nn {
 
+// Of queries and keys before their product (arXiv 2010.04245, 2302.05442); full: over all heads; kappa: to length
+// sqrt(kappa d).
 enum class QkNorm { none, layernorm, rmsnorm, layernorm_full, rmsnorm_full, l2, kappa };
-QkNorm parse_qk_norm(const std::string& name);
+QkNorm parse_qk_norm(const std::string& name);  // UserError lists the names
 enum class AttnScale { sqrt_d, d, fixed };
 // Queries or keys [B, T, H, d], normalised over each head's entries or (full) over those of all heads. l2 and kappa are
 // exact: no eps is added, it only bounds the norm from below. `gain`: [d], full [H d], l2 [1]; undefined = ones.
@@ -22,6 +24,7 @@ struct AttentionLayerOptions {
   double scale_value = 1;  // for fixed
   double softcap = 0, kappa = 1;
   bool squared_relu = false;
+  std::int64_t relu_length = 0;  // T of squared_relu's 1/sqrt(T), so that decoding agrees; 0 = that of the pass
   bool rope = true;
   double rope_base = 10000;
   double norm_eps = 1e-6;
@@ -38,7 +41,7 @@ struct KvCache {
 
 // What a pass may want to know besides the result.
 struct AttentionTrace {
-  Tensor max_logit, entropy;  // [B, H, T]
+  Tensor max_logit, entropy;  // [B, H, T]; entropy in nats
 };
 
 class Attention final : public Module {

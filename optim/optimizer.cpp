@@ -15,9 +15,8 @@ void OptimizerOptions::fields(Fields& f) {
   f("rule", rule)
       .one_of({"adamw", "stable", "atan2", "lion", "sgd", "muon"})
       .help("muon: matrices of the blocks, adamw for the rest");
-  f("betas", betas).at_least(0).below(1).help("decay of the first and second moment").check([this] {
-    return betas.size() == 2 ? std::string() : std::string("must hold two numbers");
-  });
+  f("betas", betas).at_least(0).below(1).help("decay of the first and second moment");
+  f.rule({"betas"}, [this] { return betas.size() == 2 ? "" : "must hold two numbers"; });
   f("eps", eps).at_least(0).help("added to the root of the second moment");
   f("weight_decay", weight_decay).at_least(0).below(1).help("lambda; gains, biases and vectors do not decay");
   f("decay_mode", decay_mode).one_of({"independent", "coupled"}).help("lambda alone, or times the learning rate");

@@ -1,4 +1,5 @@
-// Optimisers over a parameter arena: SGD, AdamW (and its stable and atan2 rules), Lion, Muon.
+// Optimisers over a parameter arena: SGD, AdamW (arXiv 1711.05101; stable: 2304.13013; atan2: 2407.05872), Lion
+// (2302.06675), Muon (2502.16982).
 #pragma once
 
 #include <memory>

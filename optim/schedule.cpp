@@ -9,41 +9,70 @@
 
 namespace plumb::optim {
 
+namespace {
+
+std::string whole_from_one(double length) {
+  return length < 1 || length == std::floor(length) ? "" : "must be a fraction below 1 or a whole number of steps";
+}
+
+}  // namespace
+
 void ScheduleOptions::fields(Fields& f) {
   f("decay", decay).one_of({"cosine", "linear", "wsd", "constant"}).help("what follows the warm-up");
   f("lr", lr).above(0).help("peak learning rate");
   f("init_lr", init_lr).at_least(0).help("learning rate at step 0");
-  f("min_lr", min_lr).at_least(0).help("learning rate at the end").check([this] {
-    return min_lr > lr && decay != Decay::constant ? std::string("must not exceed lr") : std::string();
-  });
+  f("min_lr", min_lr).at_least(0).help("learning rate at the end");
   f("warmup", warmup)
       .at_least(0)
       .help("length of the linear warm-up: a fraction of all steps when below 1, else steps");
   f("cooldown", cooldown)
       .at_least(0)
       .help("length of the final linear decay of wsd: a fraction when below 1, else steps");
+  f.rule({"warmup"}, [this] { return whole_from_one(warmup); });
+  f.rule({"cooldown"}, [this] { return whole_from_one(cooldown); });
+  f.rule({"min_lr", "lr"}, [this] {
+    const bool fits = min_lr <= lr || decay == Decay::constant;
+    return fits ? std::string() : fmt::format("must not exceed lr = {}", lr);
+  });
 }
 
 namespace {
 
-std::int64_t steps_of(double length, std::int64_t total) {
-  return length < 1 ? static_cast<std::int64_t>(std::llround(length * static_cast<double>(total)))
-                    : static_cast<std::int64_t>(length);
+// In steps; as a number that may be too large for an integer.
+double steps_of(double length, std::int64_t total) {
+  return length < 1 ? std::round(length * static_cast<double>(total)) : length;
+}
+
+Complaint misfit_of(double rise, double fall, std::int64_t total) {
+  const auto all = static_cast<double>(total);
+  if (rise > all)
+    return {fmt::format("of {} steps is longer than the run of {}", rise, total), "lower it, or raise run.steps"};
+  if (rise + fall > all)
+    return {fmt::format("of {} steps and a cooldown of {} do not fit a run of {}", rise, fall, total),
+            "lower schedule.warmup or schedule.cooldown, or raise run.steps"};
+  return {};
+}
+
+std::int64_t fitting(const ScheduleOptions& o, double length, std::int64_t total) {
+  if (const Complaint c = o.misfit(total); !c.text.empty())  // before a length becomes an integer that it may not fit
+    throw UserError("a warm-up " + c.text, "schedule.warmup", c.hint);
+  return static_cast<std::int64_t>(steps_of(length, total));
 }
 
 }  // namespace
 
+Complaint ScheduleOptions::misfit(std::int64_t total) const {
+  return misfit_of(steps_of(warmup, total), decay == Decay::wsd ? steps_of(cooldown, total) : 0, total);
+}
+
 Schedule::Schedule(const ScheduleOptions& o, std::int64_t total)
-    : Schedule(o, total, steps_of(o.warmup, total), steps_of(o.cooldown, total)) {}
+    : Schedule(o, total, fitting(o, o.warmup, total), o.decay == Decay::wsd ? fitting(o, o.cooldown, total) : 0) {}
 
 Schedule::Schedule(const ScheduleOptions& o, std::int64_t total, std::int64_t warmup, std::int64_t cooldown)
-    : o_(o), total_(total), warmup_(warmup), cooldown_(cooldown) {
-  if (warmup_ > total_)
-    throw UserError(fmt::format("a warm-up of {} steps is longer than the run of {}", warmup_, total_), "schedule",
-                    "lower schedule.warmup or raise run.steps");
-  if (o.decay == Decay::wsd && warmup_ + cooldown_ > total_)
-    throw UserError(fmt::format("warm-up ({}) and cooldown ({}) do not fit {} steps", warmup_, cooldown_, total_),
-                    "schedule", "lower schedule.cooldown");
+    : o_(o), total_(total), warmup_(warmup), cooldown_(o.decay == Decay::wsd ? cooldown : 0) {
+  if (const Complaint c = misfit_of(static_cast<double>(warmup_), static_cast<double>(cooldown_), total);
+      !c.text.empty())
+    throw UserError("a warm-up " + c.text, "schedule.warmup", c.hint);
 }
 
 double Schedule::operator()(std::int64_t step) const {

@@ -1,4 +1,5 @@
-// Learning-rate schedules: a linear warm-up, then cosine, linear, constant, or warm-up-stable-decay.
+// Learning-rate schedules: a linear warm-up, then cosine (arXiv 1608.03983), linear, constant, or warm-up-stable-decay
+// (2404.06395).
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,14 @@ struct ScheduleOptions {
   double warmup = 0.1;                           // a fraction of all steps below 1, else steps
   double cooldown = 0.2;                         // of wsd: the same
   void fields(Fields& f);
+  // Why warm-up and cooldown do not fit a run of so many steps; empty where they do.
+  Complaint misfit(std::int64_t total_steps) const;
 };
 
 // lr(t) for t = 0, 1, ...; meets the peak at t = warmup_steps and the minimum at t = total_steps, where it stays.
 class Schedule {
  public:
+  // UserError where warm-up and cooldown do not fit.
   Schedule(const ScheduleOptions& options, std::int64_t total_steps);
   // With step counts in place of fractions.
   Schedule(const ScheduleOptions& options, std::int64_t total_steps, std::int64_t warmup_steps,

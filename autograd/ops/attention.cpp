@@ -44,6 +44,7 @@ void check_per_row(const char* op, const char* name, const Tensor& t, std::int64
 AttentionOptions checked(const Var& q, const Var& k, const Var& v, const AttentionOptions& options) {
   check(q, k, v);
   AttentionOptions o = options;
+  if (o.relu_length < 0) fail("attention", "relu_length must not be negative, but is {}", o.relu_length);
   if (!o.kv_length.defined()) return o;
   check_per_row("attention", "kv_length", o.kv_length, q.size(0), o.causal ? q.size(1) : 1, k.size(1));
   o.kv_length = o.kv_length.contiguous();
@@ -61,7 +62,8 @@ kernels::Attention describe(const Tensor& q, const Tensor& k, const Tensor& v, c
           .softcap = o.softcap,
           .causal = o.causal,
           .squared_relu = o.squared_relu,
-          .kv_length = o.kv_length.defined() ? static_cast<const std::int64_t*>(o.kv_length.raw()) : nullptr};
+          .kv_length = o.kv_length.defined() ? static_cast<const std::int64_t*>(o.kv_length.raw()) : nullptr,
+          .relu_length = o.relu_length};
 }
 
 Grads attention_grads(const Saved& in, const Var& g, const Tensor& lse, const AttentionOptions& o) {
@@ -131,7 +133,7 @@ Var attention_composed(const Var& q, const Var& k, const Var& v, const Attention
   Var weights;
   if (o.squared_relu) {
     weights = where(mask, square(relu(z)), Var(Tensor::scalar(0, q.dtype(), q.device()))) *
-              (1 / std::sqrt(static_cast<double>(s)));
+              (1 / std::sqrt(static_cast<double>(o.relu_length ? o.relu_length : s)));
   } else {
     const double lowest = -1e30;  // finite, so that its gradient is zero rather than NaN
     weights = softmax(where(mask, z, Var(Tensor::scalar(lowest, q.dtype(), q.device()))));

@@ -51,19 +51,20 @@ struct QueryBlock {
   // The rows of logits z against keys first_key .. first_key + width.
   AttentionRows<T> logits(T* z, std::int64_t stride, std::int64_t first_key, std::int64_t width) const {
     const std::int64_t visible = a.causal ? length() - a.q.shape[1] + first + 1 : length();
-    return {.z = z,
-            .rows = rows,
-            .stride = stride,
-            .width = width,
-            .visible = visible - first_key,
-            .step = a.causal ? 1 : 0,
-            .scale = static_cast<T>(a.scale),
-            .softcap = static_cast<T>(a.softcap),
-            .squared_relu = a.squared_relu,
-            .relu_scale = static_cast<T>(1 / std::sqrt(static_cast<double>(a.k.shape[1]))),
-            .log_sum_exp = stat_of(a.log_sum_exp),
-            .max_logit = stat_of(a.max_logit),
-            .entropy = stat_of(a.entropy)};
+    return {
+        .z = z,
+        .rows = rows,
+        .stride = stride,
+        .width = width,
+        .visible = visible - first_key,
+        .step = a.causal ? 1 : 0,
+        .scale = static_cast<T>(a.scale),
+        .softcap = static_cast<T>(a.softcap),
+        .squared_relu = a.squared_relu,
+        .relu_scale = static_cast<T>(1 / std::sqrt(static_cast<double>(a.relu_length ? a.relu_length : a.k.shape[1]))),
+        .log_sum_exp = stat_of(a.log_sum_exp),
+        .max_logit = stat_of(a.max_logit),
+        .entropy = stat_of(a.entropy)};
   }
 };
 

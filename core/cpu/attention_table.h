@@ -13,7 +13,7 @@ struct AttentionRows {
   std::int64_t rows = 0, stride = 0, width = 0, visible = 0, step = 1;
   T scale = 1, softcap = 0;
   bool squared_relu = false;
-  T relu_scale = 1;                            // 1 / sqrt(S)
+  T relu_scale = 1;                            // 1 / sqrt(relu_length)
   T* log_sum_exp = nullptr;                    // [rows]: written forward, read backward; unused with squared_relu
   T* over_sum = nullptr;                       // [rows]: what rows of z V are to be multiplied by
   T *max_logit = nullptr, *entropy = nullptr;  // [rows] or null

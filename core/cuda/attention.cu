@@ -96,7 +96,7 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
   const i64 seen = t < s.length ? s.visible(b, t) : 0, most = s.visible(b, last - 1);
   const Band<T> queries = band(q, s.q, b, first, head, s.length);
   const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.softcap),
-          over_keys = 1 / std::sqrt(static_cast<A>(s.keys));
+          over_keys = 1 / std::sqrt(static_cast<A>(s.relu_length));
   RowState<A> row;
   A sums[slice_tiles * own] = {}, z[own];
   for (i64 key = 0; key < most; key += tile) {

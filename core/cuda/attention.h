@@ -23,6 +23,7 @@ struct AttentionShape {
   double scale, softcap;
   bool causal, squared_relu;
   const i64* kv_length;
+  i64 relu_length;  // of squared_relu's 1 / sqrt(relu_length)
   i64 query_tiles, key_tiles, slices;
 
   // Keys of row b, and how many of them query t sees.
@@ -34,8 +35,25 @@ struct AttentionShape {
 };
 
 inline AttentionShape shape_of(const kernels::Attention& a) {
-  AttentionShape s{a.q.shape[0], a.q.shape[1], a.k.shape[1], a.q.shape[2], a.k.shape[2],   a.q.shape[3], {}, {}, {},
-                   {},           a.scale,      a.softcap,    a.causal,     a.squared_relu, a.kv_length,  0,  0,  0};
+  AttentionShape s{a.q.shape[0],
+                   a.q.shape[1],
+                   a.k.shape[1],
+                   a.q.shape[2],
+                   a.k.shape[2],
+                   a.q.shape[3],
+                   {},
+                   {},
+                   {},
+                   {},
+                   a.scale,
+                   a.softcap,
+                   a.causal,
+                   a.squared_relu,
+                   a.kv_length,
+                   a.relu_length ? a.relu_length : a.k.shape[1],
+                   0,
+                   0,
+                   0};
   for (int i = 0; i < 4; ++i) {
     s.q[i] = a.q.strides[i];
     s.k[i] = a.k.strides[i];

@@ -39,7 +39,7 @@ __device__ Weight<A> weight_of(const AttentionShape& s, A product, A dweight, A 
   const A scale = static_cast<A>(s.scale), cap = static_cast<A>(s.softcap), z = capped(scale * product, cap);
   const A slope = capped_slope(z, cap) * scale;
   if (s.squared_relu) {
-    const A over_keys = 1 / std::sqrt(static_cast<A>(s.keys)), positive = relu(z);
+    const A over_keys = 1 / std::sqrt(static_cast<A>(s.relu_length)), positive = relu(z);
     return {positive * positive * over_keys, dweight * 2 * positive * over_keys * slope};
   }
   const A p = std::exp(z - log_sum_exp);

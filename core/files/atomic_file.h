@@ -30,6 +30,7 @@ class MappedFile {
     return *this;
   }
   Bytes bytes() const { return bytes_; }
+  void release() const;  // the memory of pages read so far; they are read from the file again when asked for
 
  private:
   Bytes bytes_;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "core/errors.h"
+#include "core/files/atomic_file.h"
 
 namespace plumb::files {
 namespace {
@@ -68,6 +69,16 @@ constexpr auto crc_tables = [] {
 std::string digest(Bytes bytes) {
   Hasher hasher;
   hasher.add(bytes.data(), bytes.size());
+  return hasher.hex();
+}
+
+std::string digest(const MappedFile& file) {
+  constexpr std::size_t piece = 32 << 20;
+  Hasher hasher;
+  for (Bytes rest = file.bytes(); !rest.empty(); rest = rest.subspan(std::min(piece, rest.size()))) {
+    hasher.add(rest.data(), std::min(piece, rest.size()));
+    file.release();
+  }
   return hasher.hex();
 }
 

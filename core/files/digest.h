@@ -11,6 +11,8 @@
 
 namespace plumb::files {
 
+class MappedFile;
+
 struct NamedTensor {
   std::string name;
   Tensor value;
@@ -19,6 +21,7 @@ struct NamedTensor {
 // All digests are 32 hexadecimal digits. Those of tensors do not depend on order, strides or device.
 std::string digest(Bytes bytes);
 std::string digest(std::string_view text);
+std::string digest(const MappedFile& file);  // that of its bytes, in memory that does not grow with them
 std::string digest(const NamedTensor& tensor);
 std::string digest(const std::vector<NamedTensor>& tensors);  // a name that occurs twice is an error
 

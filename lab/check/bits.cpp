@@ -162,6 +162,8 @@ const std::vector<Check>& checks() {
       {"threads", "the same bits with 1, 2, 3, 4 and 8 threads", check_threads},
       {"accumulation", "8 rows = 4 + 4 = 8 x 1, ragged lengths included", check_accumulation},
       {"rows", "a row has the same bits alone, padded, in a batch, and decoded with a cache", check_rows},
+      {"surroundings", "the same bytes in another folder, time zone, locale and for another user", check_surroundings},
+      {"isa", "an f32 run has the same bits with AVX2 and with AVX-512", check_instruction_sets},
       {"kill", "killed at random moments and resumed, a run ends with the same bits", check_kill}};
   return all;
 }

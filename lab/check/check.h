@@ -27,9 +27,11 @@ struct Check {
 };
 const std::vector<Check>& checks();
 
-CheckResult check_threads(const CheckOptions& o);       // same bits for 1, 2, 3, 4, 8 (16) threads
-CheckResult check_accumulation(const CheckOptions& o);  // 8 rows = 4 + 4 = 8 x 1, ragged lengths too
-CheckResult check_rows(const CheckOptions& o);          // a row alone = padded = in a batch = decoded with a cache
-CheckResult check_kill(const CheckOptions& o);          // SIGKILL at random moments, resumed, equal to the end
+CheckResult check_threads(const CheckOptions& o);           // same bits for 1, 2, 3, 4, 8 (16) threads
+CheckResult check_accumulation(const CheckOptions& o);      // 8 rows = 4 + 4 = 8 x 1, ragged lengths too
+CheckResult check_rows(const CheckOptions& o);              // a row alone = padded = in a batch = decoded with a cache
+CheckResult check_surroundings(const CheckOptions& o);      // folder, time zone, locale, user: the same bytes
+CheckResult check_instruction_sets(const CheckOptions& o);  // AVX2 = AVX-512, in f32
+CheckResult check_kill(const CheckOptions& o);              // SIGKILL at random moments, resumed, equal to the end
 
 }  // namespace plumb::lab

@@ -43,13 +43,21 @@ int check(const Arguments& a) {
   return all_hold ? 0 : 1;
 }
 
-const Registration registered({.name = "check",
-                               .group = Group::machine,
-                               .help = "try to break a promise: threads, accumulation, rows, kill",
-                               .example = "plumb check kill --full",
-                               .words = {{.name = "NAME", .help = "which; all when left out", .optional = true}},
-                               .options = {{"--full", "", "the long sizes"}},
-                               .run = check});
+std::string names_of_checks() {
+  std::string names;
+  for (const auto& c : lab::checks()) names += (names.empty() ? "" : " | ") + c.name;
+  return names;
+}
+
+const Registration registered(
+    {.name = "check",
+     .group = Group::machine,
+     .help = "try to break the promises of determinism",
+     .example = "plumb check kill --full",
+     .words = {{.name = "NAME", .help = names_of_checks() + "; all when left out", .optional = true}},
+     .options = {{"--full", "", "the long sizes"}},
+     .without = {"--set", "--device", "--jobs", "--dry-run"},
+     .run = check});
 
 }  // namespace
 }  // namespace plumb::cli

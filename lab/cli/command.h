@@ -67,6 +67,7 @@ struct Command {
   std::string help, example;
   std::vector<Word> words = {};
   std::vector<Option> options = {};
+  std::vector<std::string> without = {};  // common options that mean nothing here, and are refused: "--jobs"
   int (*run)(const Arguments&) = nullptr;
 };
 

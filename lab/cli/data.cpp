@@ -43,6 +43,7 @@ const Registration registered({.name = "data",
                                .words = {{.name = "TEXT", .help = "files or quoted patterns", .many = true}},
                                .options = {{"--tokenizer", "NAME", "\"bytes\" or the path of a SentencePiece model"},
                                            {"--tokens", "N", "how many tokens to print (16)"}},
+                               .without = {"--set", "--device", "--jobs", "--dry-run"},
                                .run = show});
 
 }  // namespace

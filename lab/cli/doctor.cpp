@@ -43,9 +43,10 @@ nlohmann::json machine() {
 
 // Parameters, floating-point operations, memory and time of a configuration. Memory is measured: one step is taken.
 nlohmann::json cost(const Arguments& a, double peak_gflops) {
+  const Value root = load_config(a.word("CONFIG"), a.common.set);
   lab::RunConfig config;
-  read(load_config(a.word("CONFIG"), a.common.set), config);
-  lab::Trainer trainer(config);
+  read(root, config);
+  lab::Trainer trainer = with_places(root, [&] { return lab::Trainer(config); });
   const double tokens = static_cast<double>(config.train.batch * config.model.context);
   const double flops = trainer.train_flops_per_token() * tokens;
   reset_peak_memory();
@@ -102,6 +103,7 @@ const Registration registered({.name = "doctor",
                                .example = "plumb doctor examples/text/byte_gpt.toml --set data.path=input.txt",
                                .words = {{.name = "CONFIG", .help = "a TOML file", .optional = true}},
                                .options = {},
+                               .without = {"--out", "--device", "--jobs", "--dry-run"},
                                .run = doctor});
 
 }  // namespace

@@ -22,6 +22,12 @@ const std::vector<Option> common_options = {
     {"--plugin", "FILE", "load a shared object with objectives of your own", true},
 };
 
+std::vector<Option> common_options_of(const Command& command) {
+  auto all = common_options;
+  std::erase_if(all, [&](const Option& o) { return std::ranges::count(command.without, o.flag) > 0; });
+  return all;
+}
+
 namespace {
 
 constexpr int many = CLI::detail::expected_max_vector_size;  // what CLI11 takes for "no limit"
@@ -41,16 +47,13 @@ std::string see_help(const Command* command) {
 [[noreturn]] void refuse_rest(const std::vector<std::string>& rest, const Command* command) {
   const std::string& word = rest.front();
   std::vector<std::string> known = {"--help"};
-  if (!word.starts_with("-") && !command) {
-    known.clear();
-    for (const auto& c : commands()) known.push_back(c.name);
-    const auto best = nearest_name(word, known);
-    throw UsageError(fmt::format("there is no command \"{}\"", word), "",
-                     best.empty() ? "plumb --help lists them" : fmt::format("did you mean \"plumb {}\"?", best));
-  }
+  if (!word.starts_with("-") && !command) command_called(word);  // throws
   const std::string see = see_help(command);
   if (!word.starts_with("-")) throw UsageError(fmt::format("\"{}\" is one word too many", word), "", see);
-  for (const auto& o : common_options) known.push_back(o.flag);
+  const auto flag = word.substr(0, word.find('='));
+  if (command && std::ranges::count(command->without, flag))
+    throw UsageError(fmt::format("plumb {} has no use for {}", command->name, flag), "", see);
+  for (const auto& o : command ? common_options_of(*command) : common_options) known.push_back(o.flag);
   if (command)
     for (const auto& o : command->options) known.push_back(o.flag);
   const auto best = nearest_name(word.substr(0, word.find('=')), known);
@@ -106,17 +109,42 @@ const Command* take_command(std::vector<std::string>& args) {
       if (!o->value.empty() && word.find('=') == std::string::npos) ++i;
       continue;
     }
-    for (const auto& c : commands()) {
-      if (c.name != word) continue;
-      args.erase(args.begin() + static_cast<std::ptrdiff_t>(i));
-      return &c;
-    }
-    refuse_rest({word}, nullptr);
+    if (word.starts_with("-")) refuse_rest({word}, nullptr);
+    const Command& command = command_called(word);
+    args.erase(args.begin() + static_cast<std::ptrdiff_t>(i));
+    return &command;
   }
   return nullptr;
 }
 
+// Every option that the request may hold: those that a command has no use for are read only to be refused by name.
+std::vector<Option> options_of(const Request& request) {
+  auto all = common_options;
+  if (request.command) all.insert(all.end(), request.command->options.begin(), request.command->options.end());
+  return all;
+}
+
+// CLI11 says "--set: 1 required  missing".
+[[noreturn]] void refuse_missing_value(const Request& request, const std::string& complaint) {
+  const std::string flag = complaint.substr(0, complaint.find(':'));
+  for (const auto& o : options_of(request))
+    if (o.flag == flag && !o.value.empty())
+      throw UsageError(fmt::format("{} needs a value", flag), "", fmt::format("write {} {}", flag, o.value));
+  throw UsageError(complaint, "", see_help(request.command));
+}
+
 }  // namespace
+
+const Command& command_called(const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& c : commands()) {
+    if (c.name == name) return c;
+    known.push_back(c.name);
+  }
+  const auto best = nearest_name(name, known);
+  throw UsageError(fmt::format("there is no command \"{}\"", name), "",
+                   best.empty() ? "plumb --help lists them" : fmt::format("did you mean \"plumb {}\"?", best));
+}
 
 // CLI11 sees one flat command line: as a sub-command of its own it would take any word that is also a command's name.
 Request parse(int argc, const char* const* argv) {
@@ -129,9 +157,7 @@ Request parse(int argc, const char* const* argv) {
   const auto* help = app.add_flag("-h,--help");
   const auto* version = app.add_flag("--version");
   std::vector<std::pair<std::string, CLI::Option*>> declared;
-  for (const auto& o : common_options) declared.emplace_back(o.flag, declare(app, o));
-  if (request.command)
-    for (const auto& o : request.command->options) declared.emplace_back(o.flag, declare(app, o));
+  for (const auto& o : options_of(request)) declared.emplace_back(o.flag, declare(app, o));
   const auto* words = app.add_option("words", [](const CLI::results_t&) { return true; })
                           ->expected(0, many)
                           ->take_all()
@@ -139,6 +165,8 @@ Request parse(int argc, const char* const* argv) {
   try {
     std::reverse(args.begin(), args.end());  // as CLI11 wants them
     app.parse(args);
+  } catch (const CLI::ArgumentMismatch& e) {
+    refuse_missing_value(request, e.what());
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what(), "", see_help(request.command));
   }
@@ -148,7 +176,11 @@ Request parse(int argc, const char* const* argv) {
   auto rest = app.remaining();
   std::erase(rest, "--");
   if (!rest.empty()) refuse_rest(rest, request.command);
-  for (const auto& [flag, option] : declared) request.arguments.given[flag] = option->results();
+  for (const auto& [flag, option] : declared) {
+    request.arguments.given[flag] = option->results();
+    if (request.command && option->count() > 0 && std::ranges::count(request.command->without, flag))
+      refuse_rest({flag}, request.command);
+  }
   if (request.command) take_words(*request.command, words->results(), request.arguments);
   request.arguments.common = common_of(request.arguments);
   return request;

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+
 #include "lab/cli/command.h"
 #include "lab/run/summary.h"
 
@@ -23,6 +25,9 @@ nlohmann::json number_or_null(const std::optional<double>& x) {
 int list(const Arguments& a) {
   const std::string folder = a.word("FOLDER").empty() ? "runs" : a.word("FOLDER");
   nlohmann::json all = nlohmann::json::array();
+  if (!a.word("FOLDER").empty() && !std::filesystem::is_directory(folder))
+    throw UserError("there is no such folder", folder,
+                    "plumb train --out says where runs are made; runs is the default");
   const auto runs = lab::runs_under(folder);
   if (!a.common.json)
     fmt::print("{:<32} {:<14} {:>8} {:>6} {:>10} {:>10}\n", "run", "status", "steps", "seed", "loss", "val_loss");
@@ -58,6 +63,7 @@ const Registration report_command({.name = "report",
                                    .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
                                    .words = {{.name = "RUN", .help = "run folders", .many = true}},
                                    .options = {},
+                                   .without = {"--set", "--device", "--jobs", "--dry-run"},
                                    .run = report});
 const Registration list_command({.name = "list",
                                  .group = Group::runs,
@@ -65,6 +71,7 @@ const Registration list_command({.name = "list",
                                  .example = "plumb list runs",
                                  .words = {{.name = "FOLDER", .help = "where runs are (runs)", .optional = true}},
                                  .options = {},
+                                 .without = {"--out", "--set", "--device", "--jobs", "--dry-run"},
                                  .run = list});
 
 }  // namespace

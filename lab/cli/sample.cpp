@@ -18,6 +18,13 @@ lab::Trainer loaded(const Arguments& a) {
   return trainer;
 }
 
+// A new line, or, in a world that has none, the first token of a validation sequence.
+std::string usual_prompt(lab::Trainer& trainer) {
+  if (trainer.config().data.kind == lab::DataKind::text) return "\n";
+  const auto row = trainer.data().validation(1, 1).to_vector<std::int64_t>();
+  return trainer.data().decode({row.data(), 1});
+}
+
 int sample(const Arguments& a) {
   lab::Trainer trainer = loaded(a);
   models::SampleOptions o{.temperature = a.number("--temperature", 0.8),
@@ -28,8 +35,9 @@ int sample(const Arguments& a) {
                           .stop_tokens = {}};
   check_fields(o, "sample");
   std::vector<std::string> prompts = a.texts("--prompt");
-  if (prompts.empty()) prompts.emplace_back("\n");
+  if (prompts.empty()) prompts.push_back(usual_prompt(trainer));
   const auto count = a.integer("--count", 1);
+  if (count < 1) throw UsageError(fmt::format("needs a number of at least 1, not {}", count), "--count");
   std::vector<std::vector<std::int64_t>> tokens;
   for (const auto& p : prompts)
     for (std::int64_t i = 0; i < count; ++i) tokens.push_back(trainer.data().encode(p));
@@ -47,13 +55,14 @@ int sample(const Arguments& a) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::string& prompt = prompts[i / static_cast<std::size_t>(count)];
     const std::string text = trainer.data().decode(out[i].tokens);
+    const bool words = trainer.config().data.kind != lab::DataKind::text;  // tokens are numbers with spaces between
     if (a.common.json)
       all.push_back({{"prompt", prompt},
                      {"text", text},
                      {"tokens", out[i].tokens},
                      {"logps", out[i].logps},
                      {"stopped", out[i].stopped}});
-    else fmt::print("{}{}\n{}", prompt, text, i + 1 < out.size() ? "---\n" : "");
+    else fmt::print("{}{}{}\n{}", prompt, words ? " " : "", text, i + 1 < out.size() ? "---\n" : "");
   }
   if (a.common.json) fmt::print("{}\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return 0;
@@ -75,29 +84,31 @@ int eval(const Arguments& a) {
 }
 
 const std::string checkpoint_help = "a checkpoint file in place of the newest";
-const Registration sample_command(
-    {.name = "sample",
-     .group = Group::runs,
-     .help = "continue a prompt with a trained model",
-     .example = "plumb sample runs/shakespeare --prompt \"ROMEO:\" --tokens 300",
-     .words = {{.name = "RUN", .help = "the folder of the run"}},
-     .options = {{"--prompt", "TEXT", "what to continue; may be given several times", true},
-                 {"--tokens", "N", "longest continuation (400)"},
-                 {"--count", "N", "continuations of each prompt (1)"},
-                 {"--temperature", "X", "0 = greedy (0.8)"},
-                 {"--top-k", "K", "keep the K likeliest tokens (all)"},
-                 {"--top-p", "P", "keep the likeliest tokens that hold this probability (1)"},
-                 {"--min-p", "P", "drop tokens below this share of the likeliest (0)"},
-                 {"--stop", "TEXT", "a token that ends a continuation", true},
-                 {"--seed", "N", "of the draws (0)"},
-                 {"--checkpoint", "FILE", checkpoint_help}},
-     .run = sample});
+const Registration sample_command({.name = "sample",
+                                   .group = Group::runs,
+                                   .help = "continue a prompt with a trained model",
+                                   .example = "plumb sample runs/shakespeare --prompt \"ROMEO:\" --tokens 300",
+                                   .words = {{.name = "RUN", .help = "the folder of the run"}},
+                                   .options = {{"--prompt", "TEXT", "what to continue", true},
+                                               {"--tokens", "N", "longest continuation (400)"},
+                                               {"--count", "N", "continuations of each prompt (1)"},
+                                               {"--temperature", "X", "0 = greedy (0.8)"},
+                                               {"--top-k", "K", "keep the K likeliest tokens (all)"},
+                                               {"--top-p", "P",
+                                                "keep the likeliest tokens that hold this probability (1)"},
+                                               {"--min-p", "P", "drop tokens below this share of the likeliest (0)"},
+                                               {"--stop", "TEXT", "a token that ends a continuation", true},
+                                               {"--seed", "N", "of the draws (0)"},
+                                               {"--checkpoint", "FILE", checkpoint_help}},
+                                   .without = {"--out", "--set", "--jobs", "--dry-run"},
+                                   .run = sample});
 const Registration eval_command({.name = "eval",
                                  .group = Group::runs,
                                  .help = "validation loss of a run's newest checkpoint",
                                  .example = "plumb eval runs/seed7 --json",
                                  .words = {{.name = "RUN", .help = "the folder of the run"}},
                                  .options = {{"--checkpoint", "FILE", checkpoint_help}},
+                                 .without = {"--out", "--set", "--jobs", "--dry-run"},
                                  .run = eval});
 
 }  // namespace

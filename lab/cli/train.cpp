@@ -24,26 +24,24 @@ std::string free_folder(const std::string& config) {
   return folder;
 }
 
-lab::RunConfig config_from(const Arguments& a) {
-  lab::RunConfig config;
-  read(load_config(a.word("CONFIG"), a.common.set), config);
-  return config;
-}
-
 int train(const Arguments& a) {
-  const lab::RunConfig config = config_from(a);
+  const Value root = load_config(a.word("CONFIG"), a.common.set);
+  lab::RunConfig config;
+  read(root, config);
   if (a.common.dry_run) {
-    fmt::print("{}", resolved_toml(config));
+    fmt::print("{}", a.common.json ? write_json(to_value(config)) + "\n" : resolved_toml(config));
     return 0;
   }
   const std::string folder = a.common.out.empty() ? free_folder(a.word("CONFIG")) : a.common.out;
+  std::string overrides;
+  for (const auto& s : a.common.set) overrides += fmt::format(" --set '{}'", s);
   const lab::RunRequest request{.folder = folder,
                                 .from = a.text("--from"),
-                                .command = fmt::format("plumb train {}", a.word("CONFIG")),
+                                .command = fmt::format("plumb train {}{}", a.word("CONFIG"), overrides),
                                 .quiet = a.common.quiet || a.common.json,
                                 .sample = true,
                                 .device = parse_device(a.common.device.empty() ? "cpu" : a.common.device)};
-  return show_outcome(a, folder, lab::start_run(config, request));
+  return show_outcome(a, folder, with_places(root, [&] { return lab::start_run(config, request); }));
 }
 
 int resume(const Arguments& a) {
@@ -73,6 +71,7 @@ const Registration train_command(
      .example = "plumb train examples/copy_language/gpt.toml --set run.seed=7 --out runs/seed7",
      .words = {{.name = "CONFIG", .help = "a TOML file"}},
      .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}},
+     .without = {"--jobs"},
      .run = train});
 const Registration resume_command({.name = "resume",
                                    .group = Group::runs,
@@ -81,6 +80,7 @@ const Registration resume_command({.name = "resume",
                                    .words = {{.name = "RUN", .help = "the folder of the run"}},
                                    .options = {{"--config", "FILE",
                                                 "refuse unless the run was started with this configuration"}},
+                                   .without = {"--out", "--jobs", "--dry-run"},
                                    .run = resume});
 
 }  // namespace

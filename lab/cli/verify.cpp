@@ -55,6 +55,7 @@ const Registration verify_command({.name = "verify",
                                    .example = "plumb verify runs/seed7 --threads 1",
                                    .words = {{.name = "RUN", .help = "the folder of the run"}},
                                    .options = {},
+                                   .without = {"--out", "--set", "--jobs", "--dry-run"},
                                    .run = verify});
 const Registration diff_command({.name = "diff",
                                  .group = Group::runs,
@@ -62,6 +63,7 @@ const Registration diff_command({.name = "diff",
                                  .example = "plumb diff runs/seed7 runs/seed8",
                                  .words = {{.name = "RUN", .help = "two run folders", .many = true}},
                                  .options = {},
+                                 .without = {"--out", "--set", "--device", "--jobs", "--dry-run"},
                                  .run = diff});
 
 }  // namespace

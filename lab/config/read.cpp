@@ -138,13 +138,20 @@ class Reader {
       none.where = table.where;
       this->table(inner ? *inner : none, section.visit, joined(path, section.name));
     }
-    for (auto& entry : f.entries()) {
-      const auto* field = std::get_if<Field>(&entry);
-      if (const std::string text = field ? field->complaint() : ""; !text.empty()) {
-        const auto* v = own(table, field->name());
-        refuse(joined(path, field->name()), text, v ? v->where : table.where);
-      }
+    for (const auto& rule : f.rules()) hold(rule.complaint(), rule.keys, table, path);
+  }
+
+  // A complaint stands where the mistake was made last: at an override, else at the key itself, else at another key of
+  // the rule.
+  static void hold(const Complaint& c, const std::vector<std::string>& keys, const Value& table,
+                   const std::string& path) {
+    if (c.text.empty()) return;
+    const Value* at = nullptr;
+    for (const auto& key : keys) {
+      const Value* v = table.find(key);
+      if (v && (!at || (v->where.line == 0 && at->where.line > 0))) at = v;
     }
+    refuse(joined(path, keys.front()), c.text, at ? at->where : table.where, c.hint);
   }
 
   static const Value* own(const Value& table, const std::string& key) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.h"
 #include "core/fields.h"
 #include "lab/config/toml.h"
 
@@ -42,16 +43,32 @@ std::string resolved_toml(T options) {
 // A file with --set assignments laid upon it.
 Value load_config(const std::string& path, const std::vector<std::string>& assignments = {});
 
-// For docs and --help. Defaults are the values the struct has now.
-std::string fields_markdown(const Visit& visit);
-std::string fields_help(const Visit& visit);
+// For work that starts from a configuration: an error that names a key ("data.path") is thrown again with the place at
+// which `root` holds that key.
+template <class Work>
+auto with_places(const Value& root, const Work& work) {
+  try {
+    return work();
+  } catch (const UserError& e) {
+    const Value* v = root.find(e.where());
+    if (!v) throw;
+    throw UserError(e.where() + ": " + e.message(), v->where.text(), e.hint());
+  }
+}
 
 // One row for each leaf, dotted, in order: what a sweep or a completion needs to know of the keys.
 struct FieldInfo {
   std::string path, type, range, unit, help;
   Value value;
   bool is_list = false, required = false;
+  std::string when;  // of a key that exists only for some choice: "data.kind = \"text\""
 };
-std::vector<FieldInfo> list_fields(const Visit& visit);
+std::vector<FieldInfo> list_fields(const Visit& visit);      // those that exist for the present values
+std::vector<FieldInfo> list_all_fields(const Visit& visit);  // those of every choice
+std::string default_text(const FieldInfo& field);
+
+// Every key of every choice, for docs and for people; defaults are the values the struct has now.
+std::string fields_markdown(const Visit& visit);  // a heading and tables for each section
+std::string fields_help(const std::vector<FieldInfo>& fields);
 
 }  // namespace plumb

@@ -102,7 +102,8 @@ Value set_value(const std::string& text, const std::string& where) {
     const Value parsed = parse_toml("v = " + text, where);
     if (parsed.table().size() == 1 && parsed.find("v")) return *parsed.find("v");
   } catch (const UserError& e) {
-    if (!bare) throw UserError(e.message(), where);
+    const bool digits = text.find_first_not_of("+-0123456789_") == std::string::npos && !text.empty();
+    if (!bare || digits) throw UserError(e.message(), where);
   }
   if (!bare) throw UserError(fmt::format("`{}` is no single value", text), where);
   return Value(text);
@@ -125,7 +126,8 @@ Value read_toml_file(const std::string& path) {
   constexpr std::uintmax_t largest = 16u << 20;
   std::error_code failed;
   const auto status = std::filesystem::status(path, failed);
-  if (!std::filesystem::exists(status)) throw UserError("there is no such file", path);
+  if (!std::filesystem::exists(status))
+    throw UserError("there is no such file", path, "paths are relative to the folder in which plumb runs");
   if (std::filesystem::is_directory(status)) throw UserError("is a folder, not a configuration", path);
   if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(path, failed) > largest)
     throw UserError("a configuration of more than 16 MiB", path, "a text corpus belongs into data.path");

@@ -66,6 +66,9 @@ struct Member {
   Location where;  // of the key
 };
 
+// On one line, keys in order.
+std::string write_json(const Value& value);
+
 // Lays `over` upon `base`: tables merge key by key, everything else is replaced.
 void merge(Value& base, const Value& over);
 

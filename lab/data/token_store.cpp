@@ -90,7 +90,7 @@ void TokenStore::read(std::int64_t begin, std::int64_t count, std::int64_t* out)
 
 std::string TokenStore::digest() const {
   std::string all;
-  for (const auto& text : texts_) all += files::digest(text.bytes());
+  for (const auto& text : texts_) all += files::digest(text);
   return files::digest(all);
 }
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "core/errors.h"
+#include "lab/config/toml.h"
 #include "lab/report/html.h"
 
 namespace plumb::report {
@@ -86,7 +88,7 @@ Plot overlay(const std::vector<RunContent>& runs, const std::string& name) {
     const Series* series = find(run, name);
     if (!series) continue;
     plot.y_label = series->info.units;
-    if (runs.size() == 1 && !series->info.description.empty()) plot.title = name + ": " + series->info.description;
+    if (!series->info.description.empty()) plot.title = name + ": " + series->info.description;
     plot.curves.push_back(curve_of(*series, runs.size() == 1 ? name : run.name));
     if (const auto floor = note_of(run).floor; floor && name.ends_with("loss")) floors.insert(*floor);
   }
@@ -131,6 +133,32 @@ Table comparison_of(const std::vector<RunContent>& runs) {
   return table;
 }
 
+// Every key, dotted, with its value as TOML.
+void flatten(const Value& table, const std::string& path, std::map<std::string, std::string>& into) {
+  for (const auto& m : table.table()) {
+    if (m.value.is_table()) flatten(m.value, path + m.key + ".", into);
+    else into[path + m.key] = write_toml_value(m.value);
+  }
+}
+
+// The keys on which the configurations of several runs disagree.
+Table differences_of(const std::vector<RunContent>& runs) {
+  Table table{"What was different", {"key"}, {}};
+  std::vector<std::map<std::string, std::string>> configs;
+  std::set<std::string> keys;
+  for (const auto& run : runs) {
+    table.header.push_back(run.name);
+    flatten(parse_toml(run.config, run.name), "", configs.emplace_back());
+    for (const auto& [key, value] : configs.back()) keys.insert(key);
+  }
+  for (const auto& key : keys) {
+    std::vector<std::string> row{key};
+    for (auto& config : configs) row.push_back(config[key]);
+    if (std::set<std::string>(row.begin() + 1, row.end()).size() > 1) table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 std::string provenance_of(const RunContent& run) {
   std::string lines;
   for (const auto& [key, value] : run.rows.provenance) lines += key + ": " + value + "\n";
@@ -147,6 +175,7 @@ std::vector<Plot> plots_of(const std::vector<RunContent>& runs) {
       if (!series.values.empty()) names.insert(name);
     }
   }
+  names.erase("num_tokens");  // a count, which the table has: its curve is a straight line
   if (runs.size() == 1) {
     if (auto plot = loss_plot(runs[0])) {
       plots.push_back(std::move(*plot));
@@ -173,6 +202,8 @@ Page page_of(const std::vector<RunContent>& runs) {
   if (runs.size() > 1) {
     page.title = fmt::format("{} runs", runs.size());
     page.tables.push_back(comparison_of(runs));
+    if (auto differences = differences_of(runs); !differences.rows.empty())
+      page.tables.push_back(std::move(differences));
     for (const auto& run : runs) page.texts.push_back({"Config of " + run.name, run.config, true});
     return page;
   }

@@ -1,6 +1,8 @@
 // The tables of a run's configuration.
 #include "lab/run/run_config.h"
 
+#include "core/errors.h"
+
 namespace plumb::lab {
 
 void RunOptions::fields(Fields& f) {
@@ -32,9 +34,27 @@ void DataOptions::fields(Fields& f) {
   });
 }
 
+namespace {
+
+// An error about a file becomes one about the key that names the file.
+template <class Work>
+void at_key(const char* key, const Work& work) {
+  try {
+    work();
+  } catch (const UserError& e) {
+    throw UserError(e.where().empty() || e.where() == key ? e.message() : e.where() + ": " + e.message(), key,
+                    e.hint());
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<TokenData> DataOptions::open(std::uint64_t run_seed, const std::string& cache_folder) const {
-  if (kind == DataKind::text) return std::make_unique<TextData>(text, run_seed, cache_folder);
-  return std::make_unique<worlds::CopyLanguage>(copy_language, run_seed);
+  if (kind == DataKind::copy_language) return std::make_unique<worlds::CopyLanguage>(copy_language, run_seed);
+  at_key("data.path", [&] { expand_paths(text.path); });
+  at_key("data.validation_path", [&] { expand_paths(text.validation_path); });
+  at_key("data.tokenizer", [&] { make_tokenizer(text.tokenizer); });
+  return std::make_unique<TextData>(text, run_seed, cache_folder);
 }
 
 void TrainOptions::fields(Fields& f) {
@@ -43,13 +63,10 @@ void TrainOptions::fields(Fields& f) {
       .at_least(0)
       .unit("sequences")
       .help("computed at once; 0 = the whole batch. Changes memory, never bits");
-  f("leaves", leaves)
-      .at_least(1)
-      .help("parts of the batch whose gradients are added by a binary tree; a power of two")
-      .check([this] {
-        if (leaves & (leaves - 1)) return std::string("must be a power of two");
-        return batch % leaves != 0 ? fmt::format("must divide train.batch = {}", batch) : std::string();
-      });
+  f("leaves", leaves).at_least(1).help("parts of the batch whose gradients are added by a binary tree; a power of two");
+  f.rule({"leaves"}, [this] { return leaves & (leaves - 1) ? "must be a power of two" : ""; });
+  f.rule({"leaves", "batch"},
+         [this] { return batch % leaves != 0 ? fmt::format("must divide batch = {}", batch) : std::string(); });
   f("precision", precision).one_of({"f32", "bf16", "f64"}).help("bf16: products in bf16, everything else in f32");
   f("checkpoint_activations", checkpoint_activations)
       .help("keep only the inputs of blocks and compute them again: less memory, more time");
@@ -71,6 +88,14 @@ void RunConfig::fields(Fields& f) {
   f.section("optim", optim).help("the optimiser");
   f.section("schedule", schedule).help("the learning rate over steps");
   f.section("checkpoint", checkpoint).help("what is kept to resume from");
+  f.rule({"schedule.warmup", "schedule.cooldown", "run.steps"}, [this] { return schedule.misfit(run.steps); });
+  f.rule({"model.context", "data.length"}, [this]() -> Complaint {
+    const std::int64_t most = data.copy_language.length - 1;
+    if (data.kind != DataKind::copy_language || model.context <= most) return {};
+    return {fmt::format("must be at most {}, not {}: a sequence of data.length = {} tokens gives {} inputs and targets",
+                        most, model.context, most + 1, most),
+            fmt::format("set data.length = {}, or model.context = {}", model.context + 1, most)};
+  });
 }
 
 }  // namespace plumb::lab

@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/summary.h"
 #include "lab/signals.h"
 #include "models/sampler.h"
 
@@ -139,6 +140,8 @@ class Loop {
                    .warnings = {}};
     if (ending != Ending::interrupted) {
       out.val_loss = evaluate(trainer_.steps_done());
+      if (!std::isfinite(out.val_loss))  // by the last update, which no step came to see
+        return diverged(fmt::format("the validation loss is {}; ", out.val_loss));
       out.floor = trainer_.entropy_floor();
       if (request_.sample) out.sample = sample_text(trainer_, o_.sample_tokens);
       nlohmann::json note{{"ending", name_of(ending)}, {"val_loss", out.val_loss}};
@@ -153,13 +156,13 @@ class Loop {
   }
 
   // A run whose loss is not finite is data: what happened is kept beside the last good state.
-  RunOutcome diverged() {
+  RunOutcome diverged(const std::string& seen = {}) {
     RunOutcome out{.ending = Ending::diverged,
                    .steps = trainer_.steps_done(),
                    .val_loss = std::nan(""),
                    .floor = trainer_.entropy_floor(),
                    .sample = {},
-                   .blame = trainer_.blame(),
+                   .blame = seen + trainer_.blame(),
                    .warnings = {}};
     store_.event(out.steps, nlohmann::json{{"ending", name_of(out.ending)}, {"blame", out.blame}}.dump());
     store_.publish();
@@ -239,12 +242,14 @@ RunConfig config_of_run(const std::string& folder) {
 }
 
 RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>& expected) {
+  if (expected)  // before the journal is touched
+    if (const auto d = config_difference(config_of_run(request.folder), *expected); !d.empty())
+      throw UserError(fmt::format("the run was started with another configuration: {} (its own | given){}", d[0],
+                                  d.size() > 1 ? fmt::format(", and {} more keys differ", d.size() - 1) : ""),
+                      request.folder, "`plumb resume RUN` takes the run's own; start a new run for another one");
   store::Resumption how;
   auto store = store::RunStore::resume(request.folder, how);
   const RunConfig config = parsed(store.config(), request.folder + "/config.toml");
-  if (expected && resolved_toml(*expected) != store.config())
-    throw UserError("the configuration given is not the one this run was started with", request.folder,
-                    "`plumb resume RUN` takes the run's own; start a new run for another one");
   if (const auto done = ended(store::read_run(request.folder).rows)) {
     store.publish();
     return *done;

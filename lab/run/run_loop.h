@@ -24,8 +24,8 @@ struct RunOutcome {
 
 struct RunRequest {
   std::string folder;
-  std::string from;     // a checkpoint (or run) whose parameters to start from
-  std::string command;  // for the provenance
+  std::string from = {};     // a checkpoint (or run) whose parameters to start from
+  std::string command = {};  // for the provenance
   bool quiet = false;
   bool sample = true;  // draw the sample at the end
   Device device = cpu_device;

@@ -7,7 +7,6 @@
 #include <bit>
 
 #include "lab/config/read.h"
-#include "lab/run/run_config.h"
 
 namespace plumb::lab {
 namespace {
@@ -76,11 +75,8 @@ std::string first_difference(const std::vector<files::NamedTensor>& a, const std
   return {};
 }
 
-namespace {
-
-std::vector<std::string> config_difference(const store::RunContent& a, const store::RunContent& b) {
-  RunConfig ca = config_of(a), cb = config_of(b);
-  const auto left = list_fields(visit_of(ca)), right = list_fields(visit_of(cb));
+std::vector<std::string> config_difference(RunConfig a, RunConfig b) {
+  const auto left = list_fields(visit_of(a)), right = list_fields(visit_of(b));
   std::vector<std::string> out;
   const auto find = [](const std::vector<FieldInfo>& list, const std::string& path) -> const FieldInfo* {
     for (const auto& f : list)
@@ -96,6 +92,8 @@ std::vector<std::string> config_difference(const store::RunContent& a, const sto
     if (!find(left, g.path)) out.push_back(fmt::format("{}: not there | {}", g.path, write_toml_value(g.value)));
   return out;
 }
+
+namespace {
 
 std::optional<std::string> metric_difference(const store::JournalContent& a, const store::JournalContent& b) {
   std::optional<std::string> found;
@@ -125,7 +123,7 @@ std::optional<std::string> metric_difference(const store::JournalContent& a, con
 
 Difference compare_runs(const std::string& a, const std::string& b) {
   const store::RunContent left = store::read_run(a), right = store::read_run(b);
-  Difference d{config_difference(left, right), metric_difference(left.rows, right.rows), {}};
+  Difference d{config_difference(config_of(left), config_of(right)), metric_difference(left.rows, right.rows), {}};
   const store::CheckpointFolder fa(store::Path(a) / "ckpt"), fb(store::Path(b) / "ckpt");
   const auto sa = fa.steps(), sb = fb.steps();
   for (auto it = sa.rbegin(); it != sa.rend(); ++it) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/run/run_config.h"
 #include "lab/store/run_store.h"
 
 namespace plumb::lab {
@@ -29,6 +30,8 @@ struct Difference {
   std::optional<std::string> tensors;  // "params/head differs first at index 7 (step 300): 0.1 | 0.2"
   bool equal() const { return config.empty() && !metrics && !tensors; }
 };
+// The keys whose values differ: "schedule.lr: 0.01 | 0.03".
+std::vector<std::string> config_difference(RunConfig a, RunConfig b);
 Difference compare_runs(const std::string& a, const std::string& b);
 
 // Two sets of named tensors: empty when equal to the bit, else the first tensor and index that differ.

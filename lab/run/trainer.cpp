@@ -1,6 +1,7 @@
 // One optimiser step: micro-batches into accumulators, one division by the counts of the whole batch, one update.
 #include "lab/run/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/blame.h"
@@ -50,6 +51,7 @@ Trainer::Trainer(const RunConfig& config, const std::string& cache_folder, Devic
   optimizer_ = std::make_unique<optim::Optimizer>(*arena_, config.optim);
   if (config.train.ema > 0) ema_ = std::make_unique<optim::Ema>(*arena_, config.train.ema);
   validation_ = data_->validation(config.run.eval_rows, config.model.context);
+  data_->batch(0, 1, config.model.context);  // text too short for one row is refused here, not after a run has begun
 }
 
 models::GptPass Trainer::pass(std::int64_t row) const {
@@ -136,7 +138,8 @@ std::string Trainer::blame() {
     const Tensor tokens = data_->batch(done_, config_.train.batch, config_.model.context);
     accumulate_leaves(tokens, static_cast<double>(config_.train.batch * config_.model.context));
   } catch (const NonFinite& e) {
-    return fmt::format("step {}: {}", done_, e.what());
+    const std::string where = e.where().empty() ? "" : e.where() + ": ";  // without its hint: the run has a better one
+    return fmt::format("step {}: {}{}", done_, where, e.message());
   }
   return fmt::format("step {}: no operator made a value that is not finite; a sum of gradients overflowed", done_);
 }
@@ -176,6 +179,10 @@ namespace {
 
 // Copies each of `from` into the tensor of the same name; both must name the same ones.
 void copy_named(const std::vector<optim::NamedTensor>& into, const std::vector<optim::NamedTensor>& from) {
+  for (const auto& s : from)
+    if (std::none_of(into.begin(), into.end(), [&](const auto& t) { return t.name == s.name; }))
+      throw UserError(fmt::format("this run has no {}, which the checkpoint has", s.name), "checkpoint",
+                      "it belongs to another model or optimiser");
   for (const auto& t : into) {
     const optim::NamedTensor* found = nullptr;
     for (const auto& s : from)

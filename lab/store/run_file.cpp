@@ -107,8 +107,10 @@ RunContent read_run(const Path& folder_or_run_h5) {
   if (std::filesystem::exists(path / "journal")) {
     run.config = files::read_text(path / "config.toml");
     run.rows = read_journal(path / "journal");
-  } else if (std::filesystem::is_directory(path) && !std::filesystem::exists(path / "run.h5")) {
-    throw UserError("there is no run here: neither a journal nor run.h5", path.string());
+  } else if (!std::filesystem::exists(path) ||
+             (std::filesystem::is_directory(path) && !std::filesystem::exists(path / "run.h5"))) {
+    throw UserError("there is no run here: neither a journal nor run.h5", path.string(),
+                    "`plumb list FOLDER` shows runs");
   } else {
     run = read_run_h5(std::filesystem::is_directory(path) ? path / "run.h5" : path);
   }

@@ -25,7 +25,10 @@ struct CopyLanguageOptions {
         .at_least(0)
         .at_most(1)
         .help("probability that a token repeats an earlier one");
-    f("copy_distance", copy_distance).at_least(1).unit("tokens").help("how far back the repeated token stands");
+    f("copy_distance", copy_distance)
+        .at_least(1)
+        .unit("tokens")
+        .help("how far back the repeated token stands; from length on, none does");
     f("length", length).at_least(2).unit("tokens").help("tokens of one sequence; a row holds at most so many");
     f("seed", seed).at_least(0).help("seed of the language itself and of its validation set");
   }

@@ -115,6 +115,18 @@ TEST(Digest, OfACrcGoesOnWhereItStopped) {
   }
 }
 
+TEST(Digest, OfAFileIsThatOfItsBytesHoweverMany) {
+  const Folder folder;
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{32} << 20, (std::size_t{64} << 20) + 5}) {
+    std::string bytes(size, 'x');
+    for (std::size_t i = 0; i < size; i += 4099) bytes[i] = static_cast<char>(i);
+    std::ofstream(folder / "f", std::ios::binary) << bytes;
+    const MappedFile file(folder / "f");
+    EXPECT_EQ(digest(file), digest(bytes));
+    EXPECT_EQ(as_text(file.bytes()), bytes);  // its memory was given back, and is read again
+  }
+}
+
 TEST(Digest, OfTensorsIsThatOfTheirContentAlone) {
   const Tensor a = Tensor::of<float>({1, 2, 3, 4, 5, 6}), b = Tensor::of<std::int64_t>({7});
   const Tensor wide = a.reshape({2, 3});

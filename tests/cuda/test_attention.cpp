@@ -11,6 +11,8 @@ struct Case {
   double scale = 0.3, softcap = 0;
   bool causal = true, squared_relu = false;
   Values kv_length = {};
+  std::int64_t relu_length = 0;
+  double over_relu() const { return 1 / std::sqrt(double(relu_length ? relu_length : keys)); }
 };
 
 struct Result {
@@ -44,7 +46,7 @@ Result reference(const Case& c, const Values& q, const Values& k, const Values& 
           sum += std::exp(z.back());
         }
         for (const double x : z)
-          p.push_back(c.squared_relu ? std::pow(std::max(x, 0.0), 2) / std::sqrt(double(c.keys)) : std::exp(x) / sum);
+          p.push_back(c.squared_relu ? std::pow(std::max(x, 0.0), 2) * c.over_relu() : std::exp(x) / sum);
         for (std::size_t s = 0; s < p.size(); ++s) {
           if (p[s] > 0) entropy -= p[s] * std::log(p[s]);
           along += p[s] * dot(dout, row, v, key(static_cast<std::int64_t>(s)));
@@ -54,8 +56,8 @@ Result reference(const Case& c, const Values& q, const Values& k, const Values& 
         for (std::size_t s = 0; s < p.size(); ++s) {
           const std::size_t at = key(static_cast<std::int64_t>(s));
           const double dp = dot(dout, row, v, at);
-          const double dz = slope[s] * (c.squared_relu ? dp * 2 * std::max(z[s], 0.0) / std::sqrt(double(c.keys))
-                                                       : p[s] * (dp - along));
+          const double dz =
+              slope[s] * (c.squared_relu ? dp * 2 * std::max(z[s], 0.0) * c.over_relu() : p[s] * (dp - along));
           for (std::size_t e = 0; e < static_cast<std::size_t>(c.d); ++e) {
             r.out[row + e] += p[s] * v[at + e];
             r.dq[row + e] += dz * k[at + e];
@@ -73,6 +75,7 @@ const Case cases[] = {
     {.length = 70, .keys = 70, .heads = 2, .kv_heads = 1, .softcap = 2},
     {.length = 9, .keys = 40, .causal = false},
     {.length = 34, .keys = 34, .kv_heads = 4, .squared_relu = true},
+    {.length = 5, .keys = 7, .squared_relu = true, .relu_length = 50},
     {.length = 3, .keys = 70, .kv_length = {40, 3}},
     {.batch = 1, .length = 33, .keys = 33, .heads = 1, .kv_heads = 1, .d = 130},  // wider than a slice
     {.length = 6, .keys = 6, .kv_length = {4, 6}},                                // two queries that see nothing
@@ -93,6 +96,7 @@ void check(Backend& d, DType t, const Case& c) {
   const Array lse(d, sums, stats, zeros(ns)), top(d, sums, stats, zeros(ns)), entropy(d, sums, stats, zeros(ns));
   kernels::Attention a{q.raw(),   k.raw(),  v.raw(),        out.raw(), lse.data(), c.scale,
                        c.softcap, c.causal, c.squared_relu, nullptr,   top.data(), entropy.data()};
+  a.relu_length = c.relu_length;
   if (!c.kv_length.empty()) a.kv_length = static_cast<const std::int64_t*>(length.data());
   const auto call = [&] {
     d.attention(a);

@@ -41,6 +41,7 @@ const Registration raise_command({.name = "test-raise",
                                   .help = "fail",
                                   .example = "plumb test-raise user",
                                   .words = {{.name = "KIND", .help = "how"}},
+                                  .without = {"--dry-run"},
                                   .run = raise_error});
 
 struct Ran {
@@ -76,6 +77,44 @@ TEST(CommandLine, EveryCommandShowsAnExampleAndIsComplete) {
     EXPECT_LE(c.help.size(), 64u) << c.name;
     for (const auto& o : c.options) EXPECT_TRUE(o.flag.starts_with("--")) << o.flag;
   }
+}
+
+TEST(CommandLine, HelpIsACommandToo) {
+  EXPECT_EQ(plumb({"help"}).out, plumb({"--help"}).out);
+  EXPECT_EQ(plumb({"help", "train"}).out, plumb({"train", "--help"}).out);
+  const auto r = plumb({"help", "trian"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, HasSubstr("did you mean \"plumb train\"?"));
+}
+
+TEST(CommandLine, ThePageOfCommandsHasThemAllWithWordsAndOptions) {
+  const auto page = plumb({"help", "--markdown"}).out;
+  for (const auto& c : commands()) {
+    EXPECT_THAT(page, HasSubstr("### plumb " + c.name + "\n"));
+    EXPECT_THAT(page, HasSubstr("For example `" + c.example + "`\n"));
+    for (const auto& o : c.options) EXPECT_THAT(page, HasSubstr("| `" + o.flag)) << c.name;
+  }
+}
+
+TEST(CommandLine, OptionsThatMeanNothingToACommandAreRefused) {
+  const auto r = plumb({"test-raise", "none", "--dry-run"});
+  EXPECT_EQ(r.code, 2);
+  EXPECT_THAT(r.err, HasSubstr("plumb test-raise has no use for --dry-run"));
+  EXPECT_THAT(plumb({"test-raise", "--help"}).out, Not(HasSubstr("--dry-run")));
+  EXPECT_THAT(plumb({"test-echo", "--help"}).out, HasSubstr("--dry-run"));
+  for (const auto& c : commands())
+    for (const auto& flag : c.without)
+      EXPECT_EQ(std::ranges::count(common_options, flag, &Option::flag), 1) << c.name << " " << flag;
+}
+
+TEST(CommandLine, KeysAreListedBySectionAndByName) {
+  EXPECT_THAT(plumb({"config", "schedule"}).out, HasSubstr("schedule.warmup"));
+  EXPECT_THAT(plumb({"config", "schedule"}).out, Not(HasSubstr("model.width")));
+  EXPECT_EQ(plumb({"config", "schedule.lr"}).out, plumb({"config", "lr"}).out);
+  EXPECT_THAT(plumb({"config", "tokenizer"}).out, HasSubstr("with data.kind = \"text\""));
+  EXPECT_THAT(plumb({"config", "schedual"}).err, HasSubstr("did you mean \"plumb config schedule\"?"));
+  EXPECT_THAT(plumb({"config", "lr", "--json"}).out,
+              HasSubstr("[{\"key\":\"schedule.lr\",\"type\":\"number\",\"default\":0.003,"));
 }
 
 TEST(CommandLine, TheVersionIsOneLine) {
@@ -128,7 +167,8 @@ TEST(CommandLine, MistakesAreNamedWithTheNearestRightWord) {
   expect_usage_error({"test-echo", "x", "--threads", "0"}, "--threads: needs a number of at least 1");
   expect_usage_error({"test-echo", "x", "--threads", "two"}, "--threads: needs a whole number, not \"two\"");
   expect_usage_error({"test-echo", "x", "--count", "1.5"}, "--count: needs a whole number");
-  expect_usage_error({"test-echo", "x", "--name"}, "--name");
+  expect_usage_error({"test-echo", "x", "--name"}, "--name needs a value");
+  expect_usage_error({"test-echo", "x", "--set"}, "write --set KEY=VALUE");
 }
 
 TEST(CommandLine, ErrorsBecomeMessagesAndExitCodes) {
@@ -156,6 +196,24 @@ TEST(CommandLine, APluginThatIsNoneIsRefused) {
   const auto text = folder.write("libx.so", "not a library");
   EXPECT_THAT(plumb({"test-echo", "x", "--plugin", "missing.so"}).err, HasSubstr("there is no such plugin"));
   EXPECT_THAT(plumb({"test-echo", "x", "--plugin", text.c_str()}).err, HasSubstr("cannot be loaded"));
+}
+
+TEST(CommandLine, AFolderWithoutARunIsSaidSo) {
+  for (const char* command : {"eval", "verify", "report", "sample"}) {
+    const auto r = plumb({command, "nowhere"});
+    EXPECT_EQ(r.code, 1) << command;
+    EXPECT_THAT(r.err, HasSubstr("nowhere: there is no run here")) << command;
+  }
+  EXPECT_THAT(plumb({"list", "nowhere"}).err, HasSubstr("nowhere: there is no such folder"));
+}
+
+TEST(CommandLine, ADryRunIsTheWholeConfigurationAsTomlOrJson) {
+  const testing_support::ScratchFolder folder;
+  const auto file = folder.write("a.toml", "data.length = 65\n");
+  EXPECT_THAT(plumb({"train", file.c_str(), "--dry-run"}).out, HasSubstr("\n[schedule]\ndecay = \"cosine\"\n"));
+  const auto json = plumb({"train", file.c_str(), "--dry-run", "--json"}).out;
+  EXPECT_THAT(json, testing::StartsWith("{\"run\":{\"steps\":300,"));
+  EXPECT_EQ(folder.files(), 1u);
 }
 
 TEST(CommandLine, DataShowsTokens) {

@@ -48,7 +48,7 @@ struct Objective {
 
 struct Config {
   std::int64_t steps = 100;
-  int width = 64, heads = 4;
+  int width = 64, heads = 4;  // two keys of one rule
   std::uint64_t seed = 0;
   bool quiet = false;
   Order order = Order::shuffled;
@@ -60,7 +60,11 @@ struct Config {
   void fields(Fields& f) {
     f("steps", steps).at_least(1).unit("steps").help("optimiser steps");
     f("width", width).at_least(1).help("width | of the model");
-    f("heads", heads).at_least(1).check([this] { return width % heads ? "must divide width" : ""; });
+    f("heads", heads).at_least(1);
+    f.rule({"heads", "width"}, [this]() -> Complaint {
+      if (width % heads == 0) return {};
+      return {fmt::format("must divide width = {}", width), "choose another"};
+    });
     f("seed", seed);
     f("quiet", quiet);
     f("order", order).one_of({"shuffled", "random"});
@@ -69,6 +73,7 @@ struct Config {
     f("sizes", sizes).at_least(1);
     f.section("optim", optim).help("the optimiser");
     f.section("objective", objective);
+    f.rule({"optim.lr", "steps"}, [this] { return optim.lr * static_cast<double>(steps) > 2e4 ? "is too much" : ""; });
   }
 };
 
@@ -171,8 +176,33 @@ TEST(Config, AWrongChoiceListsTheChoices) {
   expect_error("order = \"randum\"\n", "run.toml:1:9", "must be one of shuffled, random, not \"randum\"", "\"random\"");
 }
 
-TEST(Config, ACheckAcrossFieldsPointsAtItsKey) {
-  expect_error("width = 10\nheads = 3\n", "run.toml:2:9", "heads must divide width");
+TEST(Config, ARuleAcrossKeysPointsAtTheOneThatIsWritten) {
+  expect_error("width = 10\nheads = 3\n", "run.toml:2:9", "heads must divide width = 10", "choose another");
+  expect_error("steps = 3\nwidth = 10\n", "run.toml:2:9", "heads must divide width = 10");
+  EXPECT_EQ(error_of("width = 64\nheads = 4\n", {"width=10"}).where(), "--set width=10");
+  EXPECT_EQ(error_of("width = 64\nheads = 3\n", {"steps=10"}).where(), "run.toml:2:9");
+}
+
+TEST(Config, ARuleAcrossSectionsPointsAtItsKey) {
+  expect_error("steps = 30000\n[optim]\nlr = 1\n", "run.toml:3:6", "optim.lr is too much");
+  expect_error("steps = 1e9\n", "run.toml:1:9", "optim.lr is too much");
+}
+
+TEST(Config, AnErrorThatNamesAKeyIsMovedToWhereTheKeyStands) {
+  const Value root = parse_toml("[data]\npath = \"x\"\n", "run.toml");
+  const auto error_at = [&](const std::string& where) {
+    try {
+      with_places(root, [&]() -> int { throw UserError("is missing", where, "look for it"); });
+    } catch (const UserError& e) {
+      return e;
+    }
+    return UserError("");
+  };
+  EXPECT_EQ(error_at("data.path").where(), "run.toml:2:8");
+  EXPECT_EQ(error_at("data.path").message(), "data.path: is missing");
+  EXPECT_EQ(error_at("data.path").hint(), "look for it");
+  EXPECT_EQ(error_at("data.other").where(), "data.other");
+  EXPECT_EQ(error_at("").message(), "is missing");
 }
 
 TEST(Config, SyntaxErrorsAndDuplicatesCarryTheirPlace) {
@@ -212,6 +242,7 @@ TEST(Config, ErrorsOfSetNameTheAssignment) {
   EXPECT_THAT(error_of("", {"a b=1"}).message(), HasSubstr("is no key"));
   EXPECT_THAT(error_of("", {"sizes=[1,"}).where(), HasSubstr("--set sizes=[1,"));
   EXPECT_THAT(error_of("", {"steps.x=1"}).message(), HasSubstr("steps must be an integer, not a table"));
+  EXPECT_THAT(error_of("", {"steps=99999999999999999999"}).message(), HasSubstr("64 bits"));
   EXPECT_THAT(error_of("", {"steps=1\nwidth=2"}).message(), HasSubstr("steps"));
 }
 
@@ -259,19 +290,45 @@ TEST(Config, ReferenceAndHelpListEveryKey) {
   EXPECT_THAT(docs, HasSubstr("| `steps` | integer (steps) | `100` | at least 1 | optimiser steps |"));
   EXPECT_THAT(docs, HasSubstr("width \\| of the model"));
   EXPECT_THAT(docs, HasSubstr("adamw \\| lion \\| sgd"));
-  EXPECT_THAT(fields_help(visit_of(run)), HasSubstr("optim.betas"));
+  EXPECT_THAT(docs, HasSubstr("## `[optim]` the optimiser\n"));
+  EXPECT_THAT(fields_help(list_all_fields(visit_of(run))), HasSubstr("optim.betas"));
+}
+
+TEST(Config, ReferenceListsTheKeysOfEveryChoiceAndLeavesTheValuesAlone) {
+  Config run;
+  run.objective.name = "ipo";
+  const auto docs = fields_markdown(visit_of(run));
+  const auto dpo = docs.find("With `objective.name = \"dpo\"`:"), ipo = docs.find("With `objective.name = \"ipo\"`:");
+  ASSERT_NE(dpo, std::string::npos);
+  ASSERT_NE(ipo, std::string::npos);
+  EXPECT_LT(dpo, docs.find("| `objective.beta` |"));
+  EXPECT_LT(ipo, docs.find("| `objective.tau` |"));
+  EXPECT_EQ(run.objective.name, "ipo");
+  EXPECT_EQ(list_all_fields(visit_of(run)).size(), list_fields(visit_of(run)).size() + 1);
+  EXPECT_EQ(list_all_fields(visit_of(run)).back().when, "objective.name = \"ipo\"");
 }
 
 TEST(Config, StructsMadeInProgramsAreCheckedToo) {
   Config run;
   EXPECT_NO_THROW(check_fields(run, "run"));
+  const auto refusal = [&] {
+    try {
+      check_fields(run, "run");
+    } catch (const UserError& e) {
+      return e.message();
+    }
+    return std::string("accepted");
+  };
   run.optim.lr = -1;
-  try {
-    check_fields(run, "run");
-    FAIL();
-  } catch (const UserError& e) {
-    EXPECT_EQ(e.message(), "run.optim.lr must be above 0, at most 10, not -1");
-  }
+  EXPECT_EQ(refusal(), "run.optim.lr must be above 0, at most 10, not -1");
+  run.optim.lr = 1;
+  run.heads = 3;
+  EXPECT_EQ(refusal(), "run.heads must divide width = 64");
+}
+
+TEST(Config, AValueIsAlsoJson) {
+  EXPECT_EQ(write_json(parse_toml("b = [1, 2.5]\na = \"x\\\"y\"\n[t]\nk = true\n", "in")),
+            R"({"b":[1,2.5],"a":"x\"y","t":{"k":true}})");
 }
 
 TEST(Config, AMissingFileAndAFolderAreSaidSo) {

@@ -1,6 +1,7 @@
 // The promises, in their short form: each is a command that tries to break it (`plumb check NAME --full` is the long one).
 #include <gtest/gtest.h>
 
+#include "core/cpu/isa.h"
 #include "lab/check/check.h"
 
 namespace plumb::lab {
@@ -20,6 +21,11 @@ const CheckOptions& options() {
 TEST(Promise, TheSameBitsForAnyNumberOfThreads) { expect_holds(check_threads(options())); }
 TEST(Promise, AccumulationIsTheLargeBatchToTheBit) { expect_holds(check_accumulation(options())); }
 TEST(Promise, ARowHasTheSameBitsAloneInABatchAndDecoded) { expect_holds(check_rows(options())); }
+TEST(Promise, TheSameBytesInOtherSurroundings) { expect_holds(check_surroundings(options())); }
+TEST(Promise, TheSameBitsWithAvx2AndAvx512) {
+  if (cpu::isa() == cpu::Isa::baseline) GTEST_SKIP() << "this CPU has neither";
+  expect_holds(check_instruction_sets(options()));
+}
 TEST(Promise, AKilledAndResumedRunEndsWithTheSameBits) { expect_holds(check_kill(options())); }
 
 }  // namespace

@@ -85,6 +85,18 @@ TEST(Report, OfSeveralRunsOverlaysThem) {
   EXPECT_THROW(page_of({}), UserError);
 }
 
+TEST(Report, OfSeveralRunsNamesTheKeysOnWhichTheyDisagree) {
+  auto a = sample("a", 1), b = sample("b", 2);
+  a.config = "[run]\nsteps = 5\n[optim]\nlr = 0.1\n";
+  b.config = "[run]\nsteps = 5\n[optim]\nlr = 0.2\nrule = \"lion\"\n";
+  const Page page = page_of({a, b});
+  ASSERT_EQ(page.tables.size(), 2u);
+  EXPECT_EQ(page.tables[1].header, (std::vector<std::string>{"key", "a", "b"}));
+  EXPECT_EQ(page.tables[1].rows,
+            (std::vector<std::vector<std::string>>{{"optim.lr", "0.1", "0.2"}, {"optim.rule", "", "\"lion\""}}));
+  EXPECT_EQ(page_of({a, a}).tables.size(), 1u);
+}
+
 TEST(Report, FallsBackToTablesWithoutGnuplot) {
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nonexistent", 1);

@@ -152,18 +152,5 @@ TEST(TokenFile, ChunksEndAtLinesOrBetweenCharacters) {
   EXPECT_FALSE(first_invalid_utf8(std::string_view(euros).substr(cut)));
 }
 
-TEST(TokenizerData, ARealModelOf32000PiecesReadsShakespeare) {
-  const auto data = data_folder();
-  if (data.empty()) GTEST_SKIP() << "no data folder: set PLUMB_DATA";
-  const TextOptions options{.path = {data + "/tinyshakespeare/input.txt"},
-                            .tokenizer = data + "/sentencepiece/cc_all.32000.100extra.model"};
-  const TextData text(options, 0);
-  EXPECT_EQ(text.vocab(), 32101);
-  EXPECT_GT(text.training_tokens(), 200000);
-  const auto tokens = text.encode("Before we proceed any further, hear me speak.");
-  EXPECT_EQ(text.decode(tokens), "Before we proceed any further, hear me speak.");
-  EXPECT_LT(tokens.size(), 20u);
-}
-
 }  // namespace
 }  // namespace plumb

@@ -61,11 +61,4 @@ inline std::string tiny_sentencepiece_model(const std::vector<std::pair<std::str
   return model + field(2, unigram) + field(3, field(1, "identity"));
 }
 
-// $PLUMB_DATA, or ../shared/data beside the repository; empty where neither is there.
-inline std::string data_folder() {
-  const char* given = std::getenv("PLUMB_DATA");
-  const std::filesystem::path folder = given ? given : PLUMB_SOURCE_DIR "/../shared/data";
-  return std::filesystem::is_directory(folder) ? folder.string() : "";
-}
-
 }  // namespace plumb::testing_support

@@ -23,7 +23,9 @@ std::vector<double> attention_weights(const Array& q, const Array& k, const Atte
   }
   for (std::int64_t s = 0; s < seen; ++s) {
     double& x = w[static_cast<std::size_t>(s)];
-    x = o.squared_relu ? std::max(x, 0.0) * std::max(x, 0.0) / std::sqrt(static_cast<double>(keys)) : std::exp(x - top);
+    x = o.squared_relu
+            ? std::max(x, 0.0) * std::max(x, 0.0) / std::sqrt(static_cast<double>(o.relu_length ? o.relu_length : keys))
+            : std::exp(x - top);
     z += x;
   }
   for (auto& x : w)
@@ -68,6 +70,7 @@ void attention_cases(Spec& s, Attend f, const std::vector<DType>& dtypes, const 
   with("lengths of rows", {2, 2, 5, 2, 1, 2}, {.scale = 0.7, .kv_length = lengths({3, 5})});
   with("softcap", {1, 4, 4, 2, 2, 2}, {.scale = 1.3, .softcap = 1.5});
   with("squared relu", {1, 4, 4, 2, 1, 2}, {.scale = 0.7, .squared_relu = true});
+  with("squared relu of a longer text", {1, 4, 4, 2, 1, 2}, {.scale = 0.7, .squared_relu = true, .relu_length = 9});
   with("squared relu with softcap and lengths", {2, 2, 4, 1, 1, 2},
        {.scale = 0.7, .softcap = 2, .squared_relu = true, .kv_length = lengths({2, 4})});
   with("both ways", {1, 3, 3, 2, 2, 2}, {.scale = 0.7, .causal = false});

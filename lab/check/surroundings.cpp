@@ -1,0 +1,84 @@
+// The same run in another folder, time zone, locale, for another user, with other vectors of the CPU.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/cpu/isa.h"
+#include "core/files/atomic_file.h"
+#include "lab/check/child.h"
+#include "lab/run/summary.h"
+#include "lab/store/run_store.h"
+
+namespace plumb::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Bytes are promised for checkpoints and the configuration; run.h5 also records when and where it was made.
+std::string first_difference_of_bytes(const fs::path& a, const fs::path& b) {
+  std::vector<std::string> names{"config.toml"};
+  for (const auto& entry : fs::directory_iterator(a / "ckpt"))
+    names.push_back("ckpt/" + entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  for (const auto& name : names) {
+    if (!fs::exists(b / name)) return name + " is missing";
+    if (files::read_text(a / name) != files::read_text(b / name)) return name + " has other bytes";
+  }
+  return store::read_run(a).digest() == store::read_run(b).digest() ? "" : "the logged values differ";
+}
+
+void train(const CheckOptions& o, const Workplace& work, const std::string& folder,
+           const std::vector<std::string>& variables) {
+  fs::create_directories(fs::path(folder).parent_path());
+  if (!finish(spawn({plumb_of(o), "train", work.config(), "--quiet", "--set", "run.steps=60", "--set",
+                     "checkpoint.every=20", "--out", folder},
+                    variables),
+              0))
+    throw UserError("a run failed", "check", fmt::format("plumb train {}", work.config()));
+}
+
+}  // namespace
+
+CheckResult check_surroundings(const CheckOptions& o) {
+  CheckResult r{.name = "surroundings", .unit = "surroundings", .failure = {}};
+  const Workplace work(o);
+  const std::string plain = work / "plain";
+  train(o, work, plain, {});
+  const struct {
+    const char *what, *folder;
+    std::vector<std::string> variables;
+  } others[] = {
+      {"another folder", "a folder/whose name is long, with spaces/and \xc3\xa9", {}},
+      {"another time zone", "zone", {"TZ=Pacific/Kiritimati"}},
+      {"another locale", "locale", {"LC_ALL=de_DE.UTF-8", "LANG=tr_TR.UTF-8"}},
+      {"another user", "user", {"HOME=/nowhere", "USER=nobody", "LOGNAME=nobody", "TMPDIR=/tmp"}},
+      {"one thread", "thread", {"OMP_NUM_THREADS=1"}},
+  };
+  for (const auto& other : others) {
+    const std::string folder = work / other.folder;
+    train(o, work, folder, other.variables);
+    const std::string difference = first_difference_of_bytes(plain, folder);
+    ++r.tried;
+    if (difference.empty()) ++r.passed;
+    else if (r.failure.empty()) r.failure = fmt::format("{}: {}", other.what, difference);
+  }
+  return r;
+}
+
+CheckResult check_instruction_sets(const CheckOptions& o) {
+  CheckResult r{.name = "isa", .unit = "instruction sets", .failure = {}};
+  const Workplace work(o);
+  const std::string avx2 = work / "avx2", avx512 = work / "avx512";
+  if (cpu::isa() == cpu::Isa::baseline) throw UserError("this CPU has neither AVX2 nor AVX-512", "check isa");
+  train(o, work, avx2, {"PLUMB_ISA=avx2"});
+  r.tried = r.passed = 1;
+  if (cpu::isa() != cpu::Isa::avx512) return r;
+  train(o, work, avx512, {"PLUMB_ISA=avx512"});
+  const Difference d = compare_runs(avx2, avx512);
+  r.tried = 2;
+  if (d.equal()) r.passed = 2;
+  else r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));
+  return r;
+}
+
+}  // namespace plumb::lab
