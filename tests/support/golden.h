@@ -24,7 +24,7 @@ struct Array {
 
 struct Content {  // of one case, as the file has it
   std::string objective, name;
-  std::map<std::string, std::string> texts;             // hyper-parameters that are words
+  std::map<std::string, std::string> texts;            // hyper-parameters that are words
   std::map<std::string, std::vector<double>> numbers;  // the others; a list or one number
   std::map<std::string, Array> inputs, metrics, grads;
   double loss = 0;
