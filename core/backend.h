@@ -93,8 +93,9 @@ struct Attention {
   void* log_sum_exp = nullptr;  // [B, H, T] contiguous, f32 (f64 for f64)
   double scale = 1, softcap = 0;
   bool causal = true, squared_relu = false;
-  const std::int64_t* kv_length = nullptr;        // [B] on the device
-  void *max_logit = nullptr, *entropy = nullptr;  // optional statistics [B, H, T]: before the softcap; nats
+  const std::int64_t* kv_length = nullptr;  // [B] on the device
+  void *max_logit = nullptr,
+       *entropy = nullptr;  // optional statistics [B, H, T]: before the softcap; nats, 0 with squared_relu
   std::int64_t relu_length = 0;
 };
 struct AttentionGrad {

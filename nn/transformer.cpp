@@ -55,6 +55,28 @@ Parameter qk_gain(const AttentionLayerOptions& o, std::int64_t heads, std::int64
 
 }  // namespace
 
+Var qk_normalise(const Var& heads, const Var& gain, QkNorm kind, double eps, double kappa) {
+  const auto over_rows = [&](const Shape& rows, bool center) {
+    return reshape(normalise(reshape(heads, rows), gain, {}, {.center = center, .eps = eps}), heads.shape());
+  };
+  // As F.normalize does it: a floor, so that a vector of zeros stays one and every other gets its length to the ulp.
+  const auto inverse_root = [&](const Var& squares) { return rsqrt(clamp(squares, eps * eps, INFINITY)); };
+  const std::int64_t b = heads.size(0), t = heads.size(1), h = heads.size(2), d = heads.size(3);
+  switch (kind) {
+    case QkNorm::none: return heads;
+    case QkNorm::layernorm:
+    case QkNorm::rmsnorm: return over_rows({b, t * h, d}, kind == QkNorm::layernorm);
+    case QkNorm::layernorm_full:
+    case QkNorm::rmsnorm_full: return over_rows({b, t, h * d}, kind == QkNorm::layernorm_full);
+    case QkNorm::l2: {  // unit vectors times a learned scale; the gains multiply to it
+      const Var unit = heads * inverse_root(sum(square(heads), {-1}, true));
+      return gain.defined() ? unit * gain : unit;
+    }
+    case QkNorm::kappa: return heads * inverse_root(mean(square(heads), {-1}, true)) * std::sqrt(kappa);
+  }
+  throw Bug("unknown qk_norm");
+}
+
 Attention::Attention(const AttentionLayerOptions& o)
     : o_(o),
       head_dim_(head_dim_of(o)),
@@ -83,35 +105,13 @@ double Attention::scale() const {
   return o_.scale == AttnScale::d ? 1 / d : 1 / std::sqrt(d);
 }
 
-// Over each head's entries, or over all heads of the layer.
-Var Attention::qk_normalised(const Var& heads, const Parameter& gain) const {  // [B, T, H, d]
-  switch (o_.qk_norm) {
-    case QkNorm::none: return heads;
-    case QkNorm::layernorm:
-    case QkNorm::rmsnorm: {
-      const Shape rows{heads.size(0), heads.size(1) * heads.size(2), heads.size(3)};
-      const Var y = normalise(reshape(heads, rows), gain.var, {},
-                              {.center = o_.qk_norm == QkNorm::layernorm, .eps = o_.norm_eps});
-      return reshape(y, heads.shape());
-    }
-    case QkNorm::layernorm_full:
-    case QkNorm::rmsnorm_full: {
-      const Shape rows{heads.size(0), heads.size(1), heads.size(2) * heads.size(3)};
-      const Var y = normalise(reshape(heads, rows), gain.var, {},
-                              {.center = o_.qk_norm == QkNorm::layernorm_full, .eps = o_.norm_eps});
-      return reshape(y, heads.shape());
-    }
-    case QkNorm::l2:  // unit vectors times a learned scale; the gains multiply to it
-      return heads * rsqrt(sum(square(heads), {-1}, true) + o_.norm_eps) * gain.var;
-    case QkNorm::kappa: return normalise(heads, {}, {}, {.center = false, .eps = o_.norm_eps}) * std::sqrt(o_.kappa);
-  }
-  throw Bug("unknown qk_norm");
-}
-
 Attention::Heads Attention::project(const Var& x, const Tensor& start) const {
   const std::int64_t b = x.size(0), t = x.size(1);
   const auto heads = [&](const Linear& l, std::int64_t n) { return reshape(l(x), {b, t, n, head_dim_}); };
-  Var q = qk_normalised(heads(q_, o_.heads), q_gain_), k = qk_normalised(heads(k_, o_.kv_heads), k_gain_);
+  const auto normalised = [&](const Var& x, const Parameter& gain) {
+    return qk_normalise(x, gain.var, o_.qk_norm, o_.norm_eps, o_.kappa);
+  };
+  Var q = normalised(heads(q_, o_.heads), q_gain_), k = normalised(heads(k_, o_.kv_heads), k_gain_);
   if (o_.rope) {
     const RopeOptions r{.base = o_.rope_base, .rotary = head_dim_, .start = start};
     q = plumb::rope(q, r);

@@ -13,6 +13,9 @@ namespace plumb::nn {
 enum class QkNorm { none, layernorm, rmsnorm, layernorm_full, rmsnorm_full, l2, kappa };
 QkNorm parse_qk_norm(const std::string& name);  // UserError lists the names
 enum class AttnScale { sqrt_d, d, fixed };
+// Queries or keys [B, T, H, d], normalised over each head's entries or (full) over those of all heads. l2 and kappa are
+// exact: no eps is added, it only bounds the norm from below. `gain`: [d], full [H d], l2 [1]; undefined = ones.
+Var qk_normalise(const Var& heads, const Var& gain, QkNorm kind, double eps = 1e-6, double kappa = 1);
 
 struct AttentionLayerOptions {
   std::int64_t width = 64, heads = 4, kv_heads = 4;
@@ -54,7 +57,6 @@ class Attention final : public Module {
     Var q, k, v;
   };
   Heads project(const Var& x, const Tensor& start) const;
-  Var qk_normalised(const Var& heads, const Parameter& gain) const;
   double scale() const;
 
   AttentionLayerOptions o_;

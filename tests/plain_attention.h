@@ -19,15 +19,16 @@ inline Rows qk_normalised(const Rows& x, std::int64_t d, const nn::AttentionLaye
     return normalised(x, center, o.norm_eps, gain);
   Rows y = x;
   for (std::int64_t h = 0; h * d < x.width; ++h) {
-    const Rows head = head_of(x, h, d);
-    const Rows even = normalised(head, center, o.norm_eps, o.qk_norm == QkNorm::l2 ? Values() : gain);
+    const Rows head = head_of(x, h, d), even = normalised(head, center, o.norm_eps, gain);
     for (std::int64_t t = 0; t < x.rows; ++t) {
-      double square = o.norm_eps;
+      double square = 0;
       for (std::int64_t i = 0; i < d; ++i) square += head(t, i) * head(t, i);
+      const double length = std::max(std::sqrt(square), o.norm_eps);
       for (std::int64_t i = 0; i < d; ++i)
-        y(t, h * d + i) = o.qk_norm == QkNorm::l2      ? head(t, i) / std::sqrt(square) * gain[0]
-                          : o.qk_norm == QkNorm::kappa ? even(t, i) * std::sqrt(o.kappa)
-                                                       : even(t, i);
+        y(t, h * d + i) = o.qk_norm == QkNorm::l2 ? head(t, i) / length * gain[0]
+                          : o.qk_norm == QkNorm::kappa
+                              ? head(t, i) / length * std::sqrt(o.kappa * static_cast<double>(d))
+                              : even(t, i);
     }
   }
   return y;

@@ -103,7 +103,7 @@ inline Rows attended(const Rows& q, const Rows& k, const Rows& v, double scale, 
     }
     for (std::int64_t s = 0; s <= t; ++s) {
       const double w = z[static_cast<std::size_t>(s)] / (relu_length > 0 ? 1 : sum);
-      if (w > 0) disorder -= w * std::log(w);
+      if (w > 0 && relu_length == 0) disorder -= w * std::log(w);
       for (std::int64_t i = 0; i < v.width; ++i) out(t, i) += w * v(s, i);
     }
     if (most) most->push_back(top);

@@ -48,13 +48,12 @@ __device__ A softmax_tile(const A (&z)[own], int limit, Tile<A>& weights, RowSta
 }
 
 template <class A>
-__device__ void squared_relu_tile(const A (&z)[own], int limit, A over_keys, Tile<A>& weights, RowState<A>& row) {
+__device__ void squared_relu_tile(const A (&z)[own], int limit, A over_keys, Tile<A>& weights) {
   const int r = threadIdx.x / tile_lanes, c = threadIdx.x % tile_lanes;
   for (int j = 0; j < own; ++j) {
     const int i = c + tile_lanes * j;
     const A positive = relu(z[j]);
     const A w = i < limit ? positive * positive * over_keys : A{0};
-    if (w > 0) row.lane_spread -= w * std::log(w);
     weights[r][i] = w;
   }
   __syncthreads();
@@ -75,7 +74,7 @@ __device__ void store_statistics(const RowState<A>& row, bool is_written, bool s
     logit = Larger{}(logit, scratch[r][i]);
     spread += scratch[r][i + tile_lanes];
   }
-  const A entropy = squared_relu ? spread : std::log(row.sum) - spread / row.sum;
+  const A entropy = squared_relu ? A{0} : std::log(row.sum) - spread / row.sum;
   const A log_sum_exp = squared_relu ? A{0} : row.highest + std::log(row.sum);
   if (to.log_sum_exp) to.log_sum_exp[at] = sees ? log_sum_exp : -std::numeric_limits<A>::infinity();
   if (to.max_logit) to.max_logit[at] = logit;
@@ -108,7 +107,7 @@ __global__ void attention_kernel(AttentionShape s, const T* q, const T* k, const
       z[j] = capped(logit, cap);
     }
     if (s.squared_relu) {
-      squared_relu_tile(z, limit, over_keys, weights, row);
+      squared_relu_tile(z, limit, over_keys, weights);
     } else {
       const A keep = softmax_tile(z, limit, weights, row);
       for (A& x : sums) x *= keep;

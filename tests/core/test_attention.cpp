@@ -95,7 +95,7 @@ struct Reference {
     for (std::int64_t j = 0; j < seen; ++j) {
       const double positive = std::max(z[j], 0.0), n = std::sqrt(static_cast<double>(s.keys));
       w[j] = c.o.squared_relu ? positive * positive / n : std::exp(z[j] - top) / total;
-      disorder -= w[j] > 0 ? w[j] * std::log(w[j]) : 0;
+      disorder -= w[j] > 0 && !c.o.squared_relu ? w[j] * std::log(w[j]) : 0;
       if (c.o.squared_relu) slope[j] *= 2 * positive / n;
     }
     max_logit.push_back(raw), entropy.push_back(disorder), log_sum_exp.push_back(top + std::log(total));

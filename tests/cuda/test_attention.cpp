@@ -48,7 +48,7 @@ Result reference(const Case& c, const Values& q, const Values& k, const Values& 
         for (const double x : z)
           p.push_back(c.squared_relu ? std::pow(std::max(x, 0.0), 2) * c.over_relu() : std::exp(x) / sum);
         for (std::size_t s = 0; s < p.size(); ++s) {
-          if (p[s] > 0) entropy -= p[s] * std::log(p[s]);
+          if (p[s] > 0 && !c.squared_relu) entropy -= p[s] * std::log(p[s]);
           along += p[s] * dot(dout, row, v, key(static_cast<std::int64_t>(s)));
         }
         r.log_sum_exp.push_back(std::log(sum)), r.max_logit.push_back(top), r.entropy.push_back(entropy);

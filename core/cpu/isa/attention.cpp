@@ -67,17 +67,14 @@ PLUMB_INLINE void softmax_weights(const AttentionRows<T>& a, T* z, int64_t n, T 
 template <class T>
 PLUMB_INLINE void relu_weights(const AttentionRows<T>& a, T* z, int64_t n, int64_t row) {
   const auto zero = splat((T)0);
-  auto entropy = zero;
   each_block(
       z, n, [&](T * p, int64_t valid) __attribute__((always_inline)) {
         const auto x = max(load(p), zero);
-        const auto w = keep(x * x * splat(a.relu_scale), valid);
-        store(p, w);
-        if (a.entropy) entropy = entropy - w * log(max(w, splat((T)1e-37)));  // 0 log 0 = 0
+        store(p, keep(x * x * splat(a.relu_scale), valid));
       });
   a.log_sum_exp[row] = 0;
   a.over_sum[row] = 1;
-  if (a.entropy) a.entropy[row] = sum(entropy);
+  if (a.entropy) a.entropy[row] = 0;  // such weights are no distribution
 }
 
 // Rows of softmax_weights, from top and sum to log-sum-exp and 1 / sum; the logarithms of several rows at once.
