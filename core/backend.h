@@ -55,7 +55,8 @@ struct Rows {
   std::int64_t runs = 1, examples = 1, rows = 1;
 };
 
-// y = (x - mean) * rstd * (gain + gain_offset) + bias over the last axis (n), mean = 0 when not centred.
+// y = (x - mean) * rstd * (gain + gain_offset) + bias over the last axis (n), mean = 0 when not centred. A row whose
+// squares overflow gives NaN.
 // x, y: contiguous [runs * examples * rows, n]; gain, bias: contiguous [runs, n] or null; mean, rstd: [rows..] of f32 (f64 for f64).
 struct Norm {
   Rows rows;

@@ -55,7 +55,9 @@ __global__ void norm_kernel(NormRows<T> s) {
       squares += c * c;
     }
     squares = block_tree(squares, shared, Add{});
-    const A rstd = 1 / std::sqrt(squares / static_cast<A>(s.n) + s.eps);
+    // Squares that overflow would give a row of zeros, which look like numbers.
+    const bool fits = squares < std::numeric_limits<A>::infinity();
+    const A rstd = fits ? 1 / std::sqrt(squares / static_cast<A>(s.n) + s.eps) : std::numeric_limits<A>::quiet_NaN();
     for (i64 i = threadIdx.x; i < s.n; i += blockDim.x) {
       A v = (widen(x[i]) - mean) * rstd;
       if (s.gain) v *= widen(s.gain[parameters + i]) + s.gain_offset;

@@ -157,6 +157,18 @@ TYPED_TEST(Norms, IgnoreRowsOfPaddingInParameterGradients) {
   EXPECT_TRUE(part(padded.y, 216, 120) == part(true_rows.y, 120, 120));
 }
 
+TYPED_TEST(Norms, GiveNanForARowWhoseSquaresOverflow) {
+  using T = TypeParam;
+  const T large = std::sqrt(std::numeric_limits<T>::max());
+  for (const bool center : {true, false}) {
+    std::vector<T> x{1, 2, large, -large}, y(4);
+    backend(Device{}).norm(
+        {.rows = {.rows = 2}, .n = 2, .center = center, .dtype = dtype_of<T>, .x = x.data(), .y = y.data()});
+    EXPECT_FALSE(std::isnan(y[0]) || std::isnan(y[1]));
+    EXPECT_TRUE(std::isnan(y[2]) && std::isnan(y[3]));
+  }
+}
+
 TEST(NormShapes, MayBeEmptyAndMayLackEverythingOptional) {
   backend(Device{}).norm({.rows = {.examples = 0}, .n = 4});
   std::vector<float> x{3, 4}, y(2);

@@ -56,7 +56,8 @@ PLUMB_INLINE void norm_row(const NormRows<T>& s, const T* x, T* y, T& mean_out, 
     const auto c = read(x + i, valid) - m;
     return c * c;
   });
-  const T rstd = 1 / square_root(squares / n + s.eps);
+  // Squares that overflow would give a row of zeros, which look like numbers.
+  const T rstd = squares < (T)__builtin_inf() ? 1 / square_root(squares / n + s.eps) : (T)__builtin_nan("");
   const auto r = splat(rstd), offset = splat(s.gain_offset);
   each_block<T>(s.n, [&](int64_t i, int64_t valid) {
     auto v = (read(x + i, valid) - m) * r;
