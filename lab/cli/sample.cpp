@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/cli/command.h"
+#include "lab/run/origin.h"
 #include "lab/run/run_loop.h"
 #include "models/sampler.h"
 
@@ -11,11 +12,18 @@ namespace {
 
 Device device_of(const Arguments& a) { return parse_device(a.common.device.empty() ? "cpu" : a.common.device); }
 
-lab::Trainer loaded(const Arguments& a) {
+struct Loaded {
+  lab::Trainer trainer;
+  std::int64_t step;
+};
+
+Loaded loaded(const Arguments& a) {
   const std::string run = a.word("RUN");
   lab::Trainer trainer(lab::config_of_run(run), {}, device_of(a));
-  trainer.load_parameters(lab::parameters_of(a.has("--checkpoint") ? a.text("--checkpoint") : run));
-  return trainer;
+  const auto origin = lab::read_origin(a.has("--checkpoint") ? a.text("--checkpoint") : run);
+  for (const auto& w : origin.warnings) fmt::print(stderr, "warning: {}\n", w);
+  trainer.load_parameters(origin.parameters);
+  return {std::move(trainer), origin.step};
 }
 
 // A new line, or, in a world that has none, the first token of a validation sequence.
@@ -26,7 +34,7 @@ std::string usual_prompt(lab::Trainer& trainer) {
 }
 
 int sample(const Arguments& a) {
-  lab::Trainer trainer = loaded(a);
+  lab::Trainer trainer = loaded(a).trainer;
   models::SampleOptions o{.temperature = a.number("--temperature", 0.8),
                           .top_k = a.integer("--top-k", 0),
                           .top_p = a.number("--top-p", 1),
@@ -69,16 +77,16 @@ int sample(const Arguments& a) {
 }
 
 int eval(const Arguments& a) {
-  lab::Trainer trainer = loaded(a);
+  auto [trainer, step] = loaded(a);
   const double loss = trainer.evaluate();
   const auto floor = trainer.entropy_floor();
   if (a.common.json) {
-    nlohmann::json j{{"run", a.word("RUN")}, {"val_loss", loss}};
+    nlohmann::json j{{"run", a.word("RUN")}, {"step", step}, {"val_loss", loss}};
     if (floor) j["entropy_floor"] = *floor;
     fmt::print("{}\n", j.dump());
     return 0;
   }
-  fmt::print("val_loss  {:.6f} nats/token over {} sequences\n", loss, trainer.config().run.eval_rows);
+  fmt::print("val_loss  {:.6f} nats/token over {} sequences, at step {}\n", loss, trainer.config().run.eval_rows, step);
   if (floor) fmt::print("floor     {:.6f} nats/token\n", *floor);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/origin.h"
 #include "lab/run/summary.h"
 #include "lab/signals.h"
 #include "models/sampler.h"
@@ -199,25 +200,6 @@ std::optional<RunOutcome> ended(const store::JournalContent& rows) {
 
 }  // namespace
 
-std::string origin_of(const std::string& folder) {
-  const auto p = store::read_run(folder).rows.provenance;
-  const auto it = p.find("from");
-  return it == p.end() ? std::string() : it->second;
-}
-
-std::vector<optim::NamedTensor> parameters_of(const std::string& from) {
-  store::Path path = from;
-  if (std::filesystem::is_directory(path)) {
-    const auto found = store::CheckpointFolder(path / "ckpt").newest();
-    if (!found.checkpoint)
-      throw UserError("holds no whole checkpoint to start from", from, "name a run or a checkpoint file");
-    path = store::CheckpointFolder(path / "ckpt").path_of(found.checkpoint->step);
-  }
-  std::vector<optim::NamedTensor> out;
-  for (const auto& t : store::load_checkpoint(path, "params").tensors) out.push_back({t.name, t.value});
-  return out;
-}
-
 namespace {
 
 RunConfig parsed(const std::string& text, const std::string& name) {
@@ -230,11 +212,15 @@ RunConfig parsed(const std::string& text, const std::string& name) {
 
 RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
   Trainer trainer(config, (std::filesystem::path(request.folder) / "cache").string(), request.device);
-  if (!request.from.empty()) trainer.load_parameters(parameters_of(request.from));
+  std::optional<Origin> origin;
+  if (!request.from.empty()) trainer.load_parameters((origin = read_origin(request.from))->parameters);
   auto store = store::RunStore::create(request.folder, resolved_toml(config),
                                        provenance(request, config, trainer.data().digest()));
+  if (origin) keep_origin(request.folder, *origin);
   for (const auto& info : metric_infos()) store.describe(info);
-  return Loop(trainer, store, request).run();
+  RunOutcome out = Loop(trainer, store, request).run();
+  if (origin) out.warnings = origin->warnings;
+  return out;
 }
 
 RunConfig config_of_run(const std::string& folder) {
@@ -262,8 +248,8 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
     if (how.checkpoint->isa != cpu::name_of(cpu::isa()))
       how.warnings.push_back(fmt::format("the checkpoint was made with {}, this process runs {}: the bits will differ",
                                          how.checkpoint->isa, cpu::name_of(cpu::isa())));
-  } else if (const std::string from = origin_of(request.folder); !from.empty()) {
-    trainer.load_parameters(parameters_of(from));
+  } else if (const auto origin = kept_origin(request.folder)) {
+    trainer.load_parameters(*origin);
   }
   Loop loop(trainer, store, request);
   loop.remember(store::read_run(request.folder).rows);

@@ -38,9 +38,6 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
 
 // The configuration a run was started with.
 RunConfig config_of_run(const std::string& folder);
-// What a run started from (its --from), empty for fresh weights; and the parameters of a run or checkpoint file.
-std::string origin_of(const std::string& folder);
-std::vector<optim::NamedTensor> parameters_of(const std::string& run_or_checkpoint);
 // Digest of parameters, moments and state: equal for equal runs.
 std::string digest_of(Trainer& trainer);
 

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "lab/progress.h"
+#include "lab/run/origin.h"
 #include "lab/run/run_loop.h"
 #include "lab/run/summary.h"
 #include "lab/signals.h"
@@ -30,7 +31,7 @@ Verdict verify_run(const std::string& folder, bool quiet, Device device) {
   const store::RunContent run = store::read_run(folder);
   const RunConfig config = config_of_run(folder);
   Trainer trainer(config, {}, device);
-  if (const std::string from = origin_of(folder); !from.empty()) trainer.load_parameters(parameters_of(from));
+  if (const auto origin = kept_origin(folder)) trainer.load_parameters(*origin);
   const store::CheckpointFolder checkpoints(store::Path(folder) / "ckpt");
   const auto kept = checkpoints.steps();
   const std::int64_t last = std::max(run.rows.last_step, kept.empty() ? std::int64_t{0} : kept.back());

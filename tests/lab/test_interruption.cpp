@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "lab/run/origin.h"
 #include "tests/lab/run_support.h"
 
 namespace plumb::lab {
@@ -123,8 +124,11 @@ void expect_noticed(const files::Path& folder, std::int64_t newest, std::int64_t
   ASSERT_EQ(found.checkpoint->step, older) << what;
   ASSERT_EQ(found.damaged.size(), 1u) << what;
   ASSERT_THAT(found.damaged[0], HasSubstr(checkpoints.path_of(newest).string())) << what;
-  ASSERT_NE(error_of([&] { parameters_of(checkpoints.path_of(newest).string()); }), "") << what;
+  ASSERT_NE(error_of([&] { read_origin(checkpoints.path_of(newest).string()); }), "") << what;
   ASSERT_TRUE(std::filesystem::exists(checkpoints.path_of(newest)));
+  const Origin origin = read_origin(folder.parent_path().string());  // what sample, eval and --from take
+  ASSERT_EQ(origin.step, older) << what;
+  ASSERT_THAT(origin.warnings, testing::ElementsAre(HasSubstr("taking step"))) << what;
 }
 
 TEST(DamagedCheckpoint, IsNoticedWhereverABitFlipsOrTheFileEnds) {
