@@ -19,7 +19,8 @@ inline Rows qk_normalised(const Rows& x, std::int64_t d, const nn::AttentionLaye
     return normalised(x, center, o.norm_eps, gain);
   Rows y = x;
   for (std::int64_t h = 0; h * d < x.width; ++h) {
-    const Rows head = head_of(x, h, d), even = normalised(head, center, o.norm_eps, gain);
+    const Rows head = head_of(x, h, d);
+    const Rows even = normalised(head, center, o.norm_eps, o.qk_norm == QkNorm::l2 ? Values() : gain);
     for (std::int64_t t = 0; t < x.rows; ++t) {
       double square = 0;
       for (std::int64_t i = 0; i < d; ++i) square += head(t, i) * head(t, i);
