@@ -43,16 +43,32 @@ void product(benchmark::State& state, DType t, Kind kind) {
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
-  b->Args({512, 512, 512, 0})->Args({2048, 256, 1024, 0})->Args({1024, 64, 256, 0})->Args({1024, 64, 64, 0});
+  b->Args({2048, 256, 256, 0})
+      ->Args({2048, 1024, 256, 0})
+      ->Args({512, 512, 512, 0})
+      ->Args({2048, 256, 1024, 0})
+      ->Args({1024, 64, 256, 0})
+      ->Args({1024, 64, 64, 0});
   b->Args({48, 64, 512, 0})
       ->Args({48, 512, 64, 0})
       ->Args({48, 16, 48, 0})
       ->Args({16, 16, 64, 0})
       ->Args({64, 16, 64, 0});
-  b->Args({1, 64, 256, 0})->Args({1, 1024, 1024, 0});
+  b->Args({1, 64, 256, 0})
+      ->Args({1, 1024, 1024, 0})
+      ->Args({8, 256, 1024, 0})
+      ->Args({8, 1024, 256, 0})
+      ->Args({8, 256, 256, 0})
+      ->Args({8, 64, 64, 0})
+      ->Args({8, 512, 2048, 0})
+      ->Args({8, 2048, 2048, 0});
 }
 void gradients(benchmark::internal::Benchmark* b) {
-  b->Args({256, 2048, 1024, 256})->Args({64, 2048, 256, 256})->Args({64, 2048, 256, 32})->Args({64, 512, 64, 1});
+  b->Args({256, 2048, 1024, 256})
+      ->Args({256, 2048, 256, 256})
+      ->Args({64, 2048, 256, 256})
+      ->Args({64, 2048, 256, 32})
+      ->Args({64, 512, 64, 1});
 }
 
 BENCHMARK_CAPTURE(product, f32, DType::f32, Kind::forward)->Apply(shapes);

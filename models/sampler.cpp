@@ -25,15 +25,20 @@ std::vector<double> sampling_distribution(const std::vector<double>& logits, con
   if (!numbers || !std::isfinite(*std::max_element(logits.begin(), logits.end())))
     throw UserError("the model's logits are not finite, so there is nothing to sample from", "sample",
                     "the run has diverged");
-  std::vector<std::size_t> order(v);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
+  const auto top = std::max_element(logits.begin(), logits.end());  // the first of the largest
   if (o.temperature == 0) {
-    p[order[0]] = 1;
+    p[static_cast<std::size_t>(top - logits.begin())] = 1;
     return p;
   }
   double total = 0;
-  for (std::size_t i = 0; i < v; ++i) total += p[i] = exact::exp((logits[i] - logits[order[0]]) / o.temperature);
+  for (std::size_t i = 0; i < v; ++i) total += p[i] = exact::exp((logits[i] - *top) / o.temperature);
+  if (o.top_k == 0 && o.top_p == 1 && o.min_p == 0) {
+    for (double& x : p) x /= total;
+    return p;
+  }
+  std::vector<std::size_t> order(v);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
   std::size_t keep = o.top_k > 0 ? std::min(v, static_cast<std::size_t>(o.top_k)) : v;
   double held = 0;
   for (std::size_t i = 0; i < keep; ++i) {

@@ -88,18 +88,23 @@ Plan plan_of(const Matmul& m) {
   return p;
 }
 
+// In multiply-adds. A few rows cost as much as a dozen: B has to be read.
+std::int64_t work_of(std::int64_t rows, std::int64_t columns, std::int64_t k) {
+  return std::max<std::int64_t>(rows, 12) * columns * k;
+}
+
 // How C is cut for the threads: in halves of the longer side until there are a few blocks for each, none too small.
 struct Cut {
   std::int64_t rows = 1, columns = 1, down = 1, across = 1;
 };
 Cut cut_for(const Plan& p) {
-  constexpr std::int64_t least_work = 1 << 21, row_step = 12, column_step = 32;
+  constexpr std::int64_t least_work = 1 << 20, row_step = 12, column_step = 32;
   const int threads = num_threads();
   Cut cut{p.one.m, p.one.n, 1, 1};
   const auto round_up = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; };
   const auto pieces = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step; };
   while (threads > 1 && p.batch * cut.down * cut.across < 4 * threads &&
-         cut.rows * cut.columns * p.one.k > least_work) {
+         work_of(cut.rows, cut.columns, p.one.k) > least_work) {
     Cut next = cut;
     if (cut.rows > cut.columns) next.rows = round_up(pieces(cut.rows, 2), row_step);
     else next.columns = round_up(pieces(cut.columns, 2), column_step);
@@ -140,16 +145,18 @@ void CpuBackend::matmul(const Matmul& m) {
   const Cut cut = cut_for(p);
   const std::int64_t blocks = cut.down * cut.across;
   constexpr std::int64_t worth_a_thread = 1 << 19;  // multiply-adds: some 5 us
-  const std::int64_t work = std::max<std::int64_t>(1, cut.rows * cut.columns * p.one.k);
+  const std::int64_t work = std::max<std::int64_t>(1, work_of(cut.rows, cut.columns, p.one.k));
   parallel_for(p.batch * blocks, std::max<std::int64_t>(1, worth_a_thread / work),
                [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t t = begin; t < end; ++t) {
-                   const std::int64_t i = t % blocks / cut.across * cut.rows, j = t % cut.across * cut.columns;
+                 for (std::int64_t t = begin; t < end;) {
                    const AnyGemm whole = p.of_batch(t / blocks);
-                   const AnyGemm g =
-                       p.block_of(whole, i, std::min(cut.rows, whole.m - i), j, std::min(cut.columns, whole.n - j));
+                   const std::int64_t down = t % cut.down, j = t % blocks / cut.down * cut.columns;
+                   const std::int64_t run = std::min(cut.down - down, end - t);  // blocks below share the panels of B
+                   const std::int64_t i = down * cut.rows, rows = std::min(run * cut.rows, whole.m - i);
+                   const AnyGemm g = p.block_of(whole, i, rows, j, std::min(cut.columns, whole.n - j));
                    if (g.c_dtype == DType::bf16) product_rounded(p, g);
                    else gemm_serial(g);
+                   t += run;
                  }
                });
 }

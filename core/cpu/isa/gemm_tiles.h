@@ -49,6 +49,8 @@ PLUMB_INLINE void chain(Vec<Acc> (&acc)[mr][nv], RowPointers<P, mr>& a, const P*
     Vec<P> columns[nv];
 #pragma GCC unroll 4
     for (int v = 0; v < nv; ++v) columns[v] = load(b + v * lanes<P>);
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; ++v) __builtin_prefetch(b + 8 * job.b_k + v * lanes<P>);
 #pragma GCC unroll 12
     for (int i = 0; i < mr; ++i) {
       const Vec<P> x = broadcast(a.at(i));

@@ -6,6 +6,12 @@ namespace plumb::cpu::PLUMB_ISA_NS {
 namespace wide {
 namespace {
 
+// Half of a Lanes; narrower registers take it in pieces.
+template <class T>
+struct HalfLanes {
+  typedef T Type __attribute__((vector_size(32)));
+};
+
 template <class T>
 PLUMB_INLINE void turn(const T* x, T* out, const T* cosine, const T* sine, int64_t half, T sign) {
   constexpr int w = Lanes<T>::count;
@@ -14,6 +20,19 @@ PLUMB_INLINE void turn(const T* x, T* out, const T* cosine, const T* sine, int64
     const auto a = load(x + i), b = load(x + half + i), c = load(cosine + i), s = load(sine + i) * splat(sign);
     store(out + i, a * c - b * s);
     store(out + half + i, b * c + a * s);
+  }
+  using Half = typename HalfLanes<T>::Type;  // heads of 16 have eight pairs
+  constexpr int h = sizeof(Half) / sizeof(T);
+  for (; i + h <= half; i += h) {
+    Half a, b, c, s;
+    __builtin_memcpy(&a, x + i, sizeof a);
+    __builtin_memcpy(&b, x + half + i, sizeof b);
+    __builtin_memcpy(&c, cosine + i, sizeof c);
+    __builtin_memcpy(&s, sine + i, sizeof s);
+    s *= sign;
+    const Half first = a * c - b * s, second = b * c + a * s;
+    __builtin_memcpy(out + i, &first, sizeof first);
+    __builtin_memcpy(out + half + i, &second, sizeof second);
   }
   for (; i < half; ++i) {
     const T a = x[i], b = x[half + i], c = cosine[i], s = sine[i] * sign;
