@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
 
 #include "core/exact_math.h"
@@ -98,6 +99,21 @@ void forget_half(Row& r, std::int64_t context) {
   r.read = 0;
 }
 
+// The same model with its f32 matrices laid out by columns of the product: a step of decoding multiplies a few rows by
+// every weight, and then each weight is read once where it lies instead of being packed first. The same bits.
+std::unique_ptr<Gpt> laid_out_for_decoding(const Gpt& model) {
+  auto out = std::make_unique<Gpt>(model.options());
+  const auto from = const_cast<Gpt&>(model).parameters();  // members() has no const form; nothing is written
+  const auto to = out->parameters();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const Tensor value = from[i]->var.value();
+    const bool matrix = value.dim() == 2 && from[i]->role != nn::Role::input && value.dtype() == DType::f32 &&
+                        value.device() == cpu_device;
+    to[i]->var = Var(matrix ? value.transpose(0, 1).contiguous().transpose(0, 1) : value);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<std::int64_t>>& prompts,
@@ -120,7 +136,8 @@ std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<s
   }
   if (rows.empty()) return {};
 
-  GptCache cache = model.make_cache(static_cast<std::int64_t>(rows.size()), context, dtype, device);
+  const auto decoder = laid_out_for_decoding(model);
+  GptCache cache = decoder->make_cache(static_cast<std::int64_t>(rows.size()), context, dtype, device);
   const auto all_done = [&] { return std::all_of(rows.begin(), rows.end(), [](const Row& r) { return r.done; }); };
   while (!all_done()) {
     std::size_t ahead = static_cast<std::size_t>(context);  // as many tokens as every row still has to read
@@ -134,7 +151,7 @@ std::vector<Completion> sample(const Gpt& model, const std::vector<std::vector<s
         forgot = true;
       }
     if (forgot) continue;
-    const auto logits = model.decode(next_tokens(rows, ahead).to(device), cache).to_vector<double>();
+    const auto logits = decoder->decode(next_tokens(rows, ahead).to(device), cache).to_vector<double>();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       rows[i].read += ahead;
       const std::size_t before = rows[i].completion.tokens.size();

@@ -106,7 +106,8 @@ Var linear(const Var& x, const Var& w, const Var& bias) {
   const bool mixed = w.dtype() == DType::bf16 && x.dtype() == DType::f32;
   if (!mixed) kernels::check_same_dtype("linear", x.value(), w.value());
   const Tensor x3 = x.value().to(w.dtype()).contiguous().reshape({l.rows.runs, l.total, l.k});
-  const Tensor w3 = w.value().contiguous().reshape({l.rows.runs, l.n, l.k});
+  const Tensor w3 = l.rows.runs == 1 && w.value().dim() == 2 ? w.value().unsqueeze(0)
+                                                             : w.value().contiguous().reshape({l.rows.runs, l.n, l.k});
   const Tensor y3 = product(x3, w3, x.dtype(), l);
   if (bias.defined())
     backend_of(y3).binary(kernels::Binary::add, y3.view(),
