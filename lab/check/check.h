@@ -1,37 +1,68 @@
-// The promises of Plumb, each as a command that tries to break it: `plumb check NAME [--full]`.
+// The promises of Plumb, each as a command that tries to break it: `plumb check NAME [--full]`. A check is one file
+// lab/check/NAME.cpp that registers one value:
+//   CheckResult check_rows(const CheckOptions& o) { Cases c(o, "rows"); ... return c.result(); }
+//   const CheckRegistration registered({.figure = "R5", .name = "rows", .help = "...", .run = check_rows});
+// A case is a number: what it does follows from (seed, number) alone, so that a failure can be run again by itself.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace plumb::lab {
 
-struct CheckResult {
-  std::string name;
-  std::int64_t passed = 0, tried = 0;
-  std::string unit;     // what was tried: "thread counts"
-  std::string failure;  // the first one, in words
-  bool holds() const { return tried > 0 && passed == tried; }
+struct CheckOptions {
+  bool full = false;                   // the long sizes
+  std::uint64_t seed = 11;             // of everything that is drawn
+  std::optional<std::int64_t> only{};  // this case alone
+  std::string plumb{};                 // the command line to run and kill; empty = this executable
+  std::string scratch{};               // a folder for runs; empty = a temporary one
 };
 
-struct CheckOptions {
-  bool full = false;    // the long sizes
-  std::string plumb;    // the command line to run and kill; empty = this executable
-  std::string scratch;  // a folder for runs; empty = a temporary one
+struct CheckResult {
+  std::string value{}, unit{};  // "20/20", "kills survived"; "1.98", "ulps at most"
+  bool holds = false;
+  std::string skipped{};                 // why it could not be tried here; then `holds` says nothing
+  std::string failure{};                 // the first one, in words
+  std::optional<std::int64_t> failed{};  // its case
+};
+
+// Counts cases, and keeps the first that failed.
+class Cases {
+ public:
+  Cases(const CheckOptions& o, std::string unit) : only_(o.only), unit_(std::move(unit)) {}
+
+  bool wants(std::int64_t number) const { return !only_ || *only_ == number; }
+  void note(std::int64_t number, bool passed, const std::string& what);
+  CheckResult result() const;  // holds when something was tried and everything passed
+
+ private:
+  std::optional<std::int64_t> only_;
+  std::string unit_;
+  std::int64_t passed_ = 0, tried_ = 0;
+  std::string failure_;
+  std::optional<std::int64_t> failed_;
 };
 
 struct Check {
-  std::string name, help;
-  CheckResult (*run)(const CheckOptions&);
+  std::string figure, name, help;  // "R5", "rows", "a row has the same bits alone and in a batch"
+  CheckResult (*run)(const CheckOptions&) = nullptr;
 };
-const std::vector<Check>& checks();
 
-CheckResult check_threads(const CheckOptions& o);           // same bits for 1, 2, 3, 4, 8 (16) threads
-CheckResult check_accumulation(const CheckOptions& o);      // 8 rows = 4 + 4 = 8 x 1, ragged lengths too
-CheckResult check_rows(const CheckOptions& o);              // a row alone = padded = in a batch = decoded with a cache
-CheckResult check_surroundings(const CheckOptions& o);      // folder, time zone, locale, user: the same bytes
-CheckResult check_instruction_sets(const CheckOptions& o);  // AVX2 = AVX-512, in f32
-CheckResult check_kill(const CheckOptions& o);              // SIGKILL at random moments, resumed, equal to the end
+struct CheckRegistration {
+  explicit CheckRegistration(Check check);
+};
+
+const std::vector<Check>& checks();           // by figure
+const Check& check_of(const std::string& n);  // UserError that suggests the nearest name
+
+// A failed case as a file, and back: `plumb check replay FILE` runs it alone.
+struct CheckCase {
+  std::string name;
+  CheckOptions options;
+};
+void write_case(const std::string& path, const CheckCase& c);
+CheckCase read_case(const std::string& path);
 
 }  // namespace plumb::lab

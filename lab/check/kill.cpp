@@ -6,11 +6,12 @@
 #include "lab/run/summary.h"
 
 namespace plumb::lab {
+namespace {
 
 namespace fs = std::filesystem;
 
 CheckResult check_kill(const CheckOptions& o) {
-  CheckResult r{.name = "kill", .unit = "kills survived", .failure = {}};
+  CheckResult r{.unit = "kills survived"};
   const std::string plumb = plumb_of(o);
   const Workplace work(o);
   const std::string calm = work / "calm", hunted = work / "hunted";
@@ -25,7 +26,7 @@ CheckResult check_kill(const CheckOptions& o) {
   std::int64_t done = 0;
   for (std::uint64_t i = 0; done < kills; ++i) {
     // From before the first write to deep in the run. A run that was killed before it existed is started again.
-    const double patience = 0.002 + 0.25 * Key(11).at("kill").uniform_at(i);
+    const double patience = 0.002 + 0.25 * Key(o.seed).at("kill").uniform_at(i);
     const bool exists = fs::exists(fs::path(hunted) / "journal");
     if (!exists) fs::remove_all(hunted);
     const bool finished =
@@ -46,9 +47,15 @@ CheckResult check_kill(const CheckOptions& o) {
   else finish(spawn(with(start, hunted)), 0);
   const Difference d = compare_runs(calm, hunted);
   if (!d.equal() && r.failure.empty()) r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));
-  r.tried = kills;
-  r.passed = r.failure.empty() ? kills : 0;
+  r.value = fmt::format("{}/{}", r.failure.empty() ? kills : 0, kills);
+  r.holds = r.failure.empty();
   return r;
 }
 
+const CheckRegistration registered({.figure = "R1",
+                                    .name = "kill",
+                                    .help = "killed at random moments and resumed, a run ends with the same bits",
+                                    .run = check_kill});
+
+}  // namespace
 }  // namespace plumb::lab

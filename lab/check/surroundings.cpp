@@ -37,10 +37,9 @@ void train(const CheckOptions& o, const Workplace& work, const std::string& fold
     throw UserError("a run failed", "check", fmt::format("plumb train {}", work.config()));
 }
 
-}  // namespace
-
 CheckResult check_surroundings(const CheckOptions& o) {
-  CheckResult r{.name = "surroundings", .unit = "surroundings", .failure = {}};
+  Cases cases(o, "surroundings");
+  std::int64_t number = 0;
   const Workplace work(o);
   const std::string plain = work / "plain";
   train(o, work, plain, {});
@@ -58,27 +57,34 @@ CheckResult check_surroundings(const CheckOptions& o) {
     const std::string folder = work / other.folder;
     train(o, work, folder, other.variables);
     const std::string difference = first_difference_of_bytes(plain, folder);
-    ++r.tried;
-    if (difference.empty()) ++r.passed;
-    else if (r.failure.empty()) r.failure = fmt::format("{}: {}", other.what, difference);
+    cases.note(number++, difference.empty(), fmt::format("{}: {}", other.what, difference));
   }
-  return r;
+  return cases.result();
 }
 
 CheckResult check_instruction_sets(const CheckOptions& o) {
-  CheckResult r{.name = "isa", .unit = "instruction sets", .failure = {}};
+  if (cpu::isa() == cpu::Isa::baseline) return {.skipped = "this CPU has neither AVX2 nor AVX-512"};
+  Cases cases(o, "instruction sets");
   const Workplace work(o);
   const std::string avx2 = work / "avx2", avx512 = work / "avx512";
-  if (cpu::isa() == cpu::Isa::baseline) throw UserError("this CPU has neither AVX2 nor AVX-512", "check isa");
   train(o, work, avx2, {"PLUMB_ISA=avx2"});
-  r.tried = r.passed = 1;
-  if (cpu::isa() != cpu::Isa::avx512) return r;
+  cases.note(0, true, {});
+  if (cpu::isa() != cpu::Isa::avx512) return cases.result();
   train(o, work, avx512, {"PLUMB_ISA=avx512"});
   const Difference d = compare_runs(avx2, avx512);
-  r.tried = 2;
-  if (d.equal()) r.passed = 2;
-  else r.failure = d.tensors.value_or(d.metrics.value_or("the configuration differs"));
-  return r;
+  cases.note(1, d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
+  return cases.result();
 }
 
+const CheckRegistration surroundings(
+    {.figure = "R6",
+     .name = "surroundings",
+     .help = "the same bytes in another folder, time zone, locale and for another user",
+     .run = check_surroundings});
+const CheckRegistration isa({.figure = "R20",
+                             .name = "isa",
+                             .help = "an f32 run has the same bits with AVX2 and with AVX-512",
+                             .run = check_instruction_sets});
+
+}  // namespace
 }  // namespace plumb::lab

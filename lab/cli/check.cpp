@@ -1,61 +1,82 @@
-// plumb check: tries to break the promises.
+// plumb check: tries to break the promises, or one failure once more.
 #include "lab/check/check.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-
-#include "core/fields.h"
 #include "lab/cli/command.h"
 
 namespace plumb::cli {
 namespace {
 
+std::string verdict(const lab::CheckResult& r) {
+  if (!r.skipped.empty()) return "skipped: " + r.skipped;
+  return r.holds ? "holds" : "BROKEN: " + r.failure;
+}
+
+// One check as one line; false when the promise is broken. A failed case is kept as a file that replays it.
+bool run_one(const lab::Check& c, const lab::CheckOptions& o, bool as_json, nlohmann::json& results) {
+  const auto r = c.run(o);
+  const bool broken = r.skipped.empty() && !r.holds;
+  std::string replay;
+  if (broken && r.failed && !o.only) {
+    replay = fmt::format("check-{}.toml", c.name);
+    lab::CheckOptions alone = o;
+    alone.only = r.failed;
+    lab::write_case(replay, {.name = c.name, .options = alone});
+  }
+  results.push_back({{"figure", c.figure},
+                     {"name", c.name},
+                     {"value", r.value},
+                     {"unit", r.unit},
+                     {"holds", r.skipped.empty() ? nlohmann::json(r.holds) : nlohmann::json()},
+                     {"skipped", r.skipped},
+                     {"failure", r.failure},
+                     {"seed", o.seed},
+                     {"replay", replay}});
+  if (as_json) return !broken;
+  fmt::print("{:<4} {:<13} {:>14} {:<30} {}\n", c.figure, c.name, r.value, r.unit, verdict(r));
+  if (!replay.empty()) fmt::print("     again: plumb check replay {}\n", replay);
+  std::fflush(stdout);
+  return !broken;
+}
+
 int check(const Arguments& a) {
   const std::string wanted = a.word("NAME").empty() ? "all" : a.word("NAME");
-  std::vector<std::string> names{"all"};
-  for (const auto& c : lab::checks()) names.push_back(c.name);
-  if (std::find(names.begin(), names.end(), wanted) == names.end()) {
-    const std::string near = nearest_name(wanted, names);
-    throw UsageError(fmt::format("there is no check \"{}\"", wanted), "check",
-                     near.empty() ? fmt::format("use one of {}", fmt::join(names, ", "))
-                                  : fmt::format("did you mean \"{}\"?", near));
-  }
+  lab::CheckOptions o{.full = a.has("--full"),
+                      .seed = static_cast<std::uint64_t>(a.integer("--seed", 11)),
+                      .only = {},
+                      .plumb = {},
+                      .scratch = a.common.out};
   bool all_hold = true;
   nlohmann::json results = nlohmann::json::array();
-  for (const auto& c : lab::checks()) {
-    if (wanted != "all" && wanted != c.name) continue;
-    const auto r = c.run({.full = a.has("--full"), .plumb = {}, .scratch = a.common.out});
-    all_hold = all_hold && r.holds();
-    results.push_back({{"name", r.name},
-                       {"passed", r.passed},
-                       {"tried", r.tried},
-                       {"unit", r.unit},
-                       {"holds", r.holds()},
-                       {"failure", r.failure}});
-    if (!a.common.json)
-      fmt::print("{:<14} {}/{} {:<26} {}\n", r.name, r.passed, r.tried, r.unit,
-                 r.holds() ? "holds" : "BROKEN: " + r.failure);
+  if (wanted == "list") {
+    for (const auto& c : lab::checks()) {
+      results.push_back({{"figure", c.figure}, {"name", c.name}, {"help", c.help}});
+      if (!a.common.json) fmt::print("{:<4} {:<13} {}\n", c.figure, c.name, c.help);
+    }
+  } else if (wanted == "replay") {
+    if (a.word("FILE").empty()) throw UsageError("replay needs the file of a failed case", "check");
+    lab::CheckCase c = lab::read_case(a.word("FILE"));
+    c.options.scratch = o.scratch;
+    all_hold = run_one(lab::check_of(c.name), c.options, a.common.json, results);
+  } else if (wanted != "all") {
+    all_hold = run_one(lab::check_of(wanted), o, a.common.json, results);
+  } else {
+    for (const auto& c : lab::checks()) all_hold = run_one(c, o, a.common.json, results) && all_hold;
   }
   if (a.common.json) fmt::print("{}\n", results.dump());
   return all_hold ? 0 : 1;
 }
 
-std::string names_of_checks() {
-  std::string names;
-  for (const auto& c : lab::checks()) names += (names.empty() ? "" : " | ") + c.name;
-  return names;
-}
-
 const Registration registered(
     {.name = "check",
      .group = Group::machine,
-     .help = "try to break the promises of determinism",
+     .help = "try to break the promises",
      .example = "plumb check kill --full",
-     .words = {{.name = "NAME", .help = names_of_checks() + "; all when left out", .optional = true}},
-     .options = {{"--full", "", "the long sizes"}},
+     .words = {{.name = "NAME", .help = "a check or its figure | list | replay; all when left out", .optional = true},
+               {.name = "FILE", .help = "with replay: a failed case", .optional = true}},
+     .options = {{"--full", "", "the long sizes"}, {"--seed", "N", "of everything that is drawn (11)"}},
      .without = {"--set", "--device", "--jobs", "--dry-run"},
      .run = check});
 

@@ -1,32 +1,54 @@
 // The promises, in their short form: each is a command that tries to break it (`plumb check NAME --full` is the long one).
 #include <gtest/gtest.h>
 
-#include "core/cpu/isa.h"
 #include "lab/check/check.h"
+#include "tests/files_support.h"
 
 namespace plumb::lab {
 namespace {
 
-void expect_holds(const CheckResult& r) {
-  EXPECT_TRUE(r.holds()) << r.name << ": " << r.passed << " of " << r.tried << " " << r.unit << "; " << r.failure;
-}
-
-const CheckOptions& options() {
-  static const CheckOptions o{.full = std::getenv("PLUMB_NIGHTLY") != nullptr,
-                              .plumb = std::string(PLUMB_BINARY_DIR) + "/plumb",
-                              .scratch = {}};
+CheckOptions options() {
+  CheckOptions o;
+  o.plumb = PLUMB_BINARY_DIR "/plumb";
   return o;
 }
 
-TEST(Promise, TheSameBitsForAnyNumberOfThreads) { expect_holds(check_threads(options())); }
-TEST(Promise, AccumulationIsTheLargeBatchToTheBit) { expect_holds(check_accumulation(options())); }
-TEST(Promise, ARowHasTheSameBitsAloneInABatchAndDecoded) { expect_holds(check_rows(options())); }
-TEST(Promise, TheSameBytesInOtherSurroundings) { expect_holds(check_surroundings(options())); }
-TEST(Promise, TheSameBitsWithAvx2AndAvx512) {
-  if (cpu::isa() == cpu::Isa::baseline) GTEST_SKIP() << "this CPU has neither";
-  expect_holds(check_instruction_sets(options()));
+class Promise : public testing::TestWithParam<Check> {};
+
+TEST_P(Promise, Holds) {
+  const CheckResult r = GetParam().run(options());
+  if (!r.skipped.empty()) GTEST_SKIP() << r.skipped;
+  EXPECT_TRUE(r.holds) << r.value << " " << r.unit << "; " << r.failure;
 }
-TEST(Promise, AKilledAndResumedRunEndsWithTheSameBits) { expect_holds(check_kill(options())); }
+INSTANTIATE_TEST_SUITE_P(All, Promise, testing::ValuesIn(checks()), [](const auto& i) { return i.param.name; });
+
+TEST(Checks, CountCasesAndKeepTheFirstThatFailed) {
+  const std::string unit = "things";
+  Cases cases(options(), unit);
+  cases.note(0, true, "fine");
+  cases.note(1, false, "first");
+  cases.note(2, false, "second");
+  const CheckResult r = cases.result();
+  EXPECT_EQ(r.value, "1/3");
+  EXPECT_FALSE(r.holds);
+  EXPECT_EQ(r.failure, "first");
+  EXPECT_EQ(r.failed, 1);
+}
+
+TEST(Checks, HoldOnlyWhereSomethingWasTried) { EXPECT_FALSE(Cases(options(), "things").result().holds); }
+
+TEST(Checks, ReplayAFailedCaseAlone) {
+  const test::Folder folder;
+  CheckCase failed;
+  failed.name = "rows";
+  failed.options.only = 17;
+  write_case(folder / "case.toml", failed);
+  const CheckCase read = read_case(folder / "case.toml");
+  EXPECT_EQ(read.name, failed.name);
+  EXPECT_EQ(read.options.seed, 11u);
+  EXPECT_EQ(read.options.only, 17);
+  EXPECT_EQ(check_of(read.name).run(read.options).value, "1/1");
+}
 
 }  // namespace
 }  // namespace plumb::lab

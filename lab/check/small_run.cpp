@@ -1,0 +1,39 @@
+// A run of seconds.
+#include "lab/check/small_run.h"
+
+#include <fmt/format.h>
+
+#include "lab/run/run_loop.h"
+
+namespace plumb::lab {
+
+RunConfig small_config() {
+  RunConfig c;
+  c.run.steps = 60;
+  c.run.eval_rows = 8;
+  c.data.copy_language.length = 32;
+  c.model.width = 32;
+  c.model.layers = 2;
+  c.model.heads = 4;
+  c.model.kv_heads = 2;
+  c.model.context = 31;
+  c.model.qk_norm = nn::QkNorm::layernorm;
+  c.model.bias = true;
+  c.train.batch = 8;
+  c.loss.z_loss = 1e-4;
+  c.schedule.lr = 1e-2;
+  return c;
+}
+
+std::string outcome_of(const RunConfig& config, std::int64_t steps) {
+  Trainer t(config);
+  std::string metrics;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const StepResult r = t.step();
+    metrics += fmt::format("{:a} {:a} {:a} {:a};", r.loss, r.z_loss, r.log_z, r.grad_norm);
+  }
+  metrics += fmt::format("{:a}", t.evaluate());
+  return digest_of(t) + files::digest(metrics);
+}
+
+}  // namespace plumb::lab

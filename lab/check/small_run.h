@@ -1,0 +1,15 @@
+// The run that checks do again and again, and a digest of all it did.
+#pragma once
+
+#include <string>
+
+#include "lab/run/trainer.h"
+
+namespace plumb::lab {
+
+RunConfig small_config();  // small, with every kind of operator a GPT has
+
+// Digest of everything after some steps: parameters, moments, states, metrics, validation loss.
+std::string outcome_of(const RunConfig& config, std::int64_t steps);
+
+}  // namespace plumb::lab
