@@ -41,7 +41,7 @@ class Temporary {
     throw UserError("cannot make a temporary file", target.string());
   }
   ~Temporary() {
-    if (!placed_) ::unlink(path_.c_str());
+    if (!placed_) remove_file(path_);
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -83,7 +83,7 @@ int remove_stale_temporaries(const Path& folder) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with('.') || !name.ends_with(temporary_ending)) continue;
     const Fd fd(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (fd && lock_now(fd) && ::unlink(entry.path().c_str()) == 0) ++removed;
+    if (fd && lock_now(fd) && remove_file(entry.path())) ++removed;
   }
   return removed;
 }

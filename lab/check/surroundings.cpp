@@ -4,28 +4,14 @@
 #include <algorithm>
 
 #include "core/cpu/isa.h"
-#include "core/files/atomic_file.h"
 #include "lab/check/child.h"
+#include "lab/check/same_run.h"
 #include "lab/run/summary.h"
-#include "lab/store/run_store.h"
 
 namespace plumb::lab {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Bytes are promised for checkpoints and the configuration; run.h5 also records when and where it was made.
-std::string first_difference_of_bytes(const fs::path& a, const fs::path& b) {
-  std::vector<std::string> names{"config.toml"};
-  for (const auto& entry : fs::directory_iterator(a / "ckpt"))
-    names.push_back("ckpt/" + entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  for (const auto& name : names) {
-    if (!fs::exists(b / name)) return name + " is missing";
-    if (files::read_text(a / name) != files::read_text(b / name)) return name + " has other bytes";
-  }
-  return store::read_run(a).digest() == store::read_run(b).digest() ? "" : "the logged values differ";
-}
 
 void train(const CheckOptions& o, const Workplace& work, const std::string& folder,
            const std::vector<std::string>& variables) {
@@ -56,7 +42,7 @@ CheckResult check_surroundings(const CheckOptions& o) {
   for (const auto& other : others) {
     const std::string folder = work / other.folder;
     train(o, work, folder, other.variables);
-    const std::string difference = first_difference_of_bytes(plain, folder);
+    const std::string difference = first_difference_of_runs(plain, folder);
     cases.note(number++, difference.empty(), fmt::format("{}: {}", other.what, difference));
   }
   return cases.result();

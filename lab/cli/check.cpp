@@ -32,6 +32,7 @@ bool run_one(const lab::Check& c, const lab::CheckOptions& o, bool as_json, nloh
                      {"holds", r.skipped.empty() ? nlohmann::json(r.holds) : nlohmann::json()},
                      {"skipped", r.skipped},
                      {"failure", r.failure},
+                     {"details", r.details},
                      {"seed", o.seed},
                      {"replay", replay}});
   if (as_json) return !broken;

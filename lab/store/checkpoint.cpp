@@ -156,7 +156,9 @@ CheckpointFolder::Found CheckpointFolder::newest(const std::function<bool(std::i
       found.checkpoint = load_checkpoint(path_of(step));
       return found;
     } catch (const OutOfMemory&) {
-      throw;  // says nothing about the file
+      throw;  // says nothing about the file, and nor does the next
+    } catch (const files::IoError&) {
+      throw;
     } catch (const UserError& error) {
       found.damaged.push_back(fmt::format("{}: {}", error.where(), error.message()));
     }
@@ -173,8 +175,7 @@ void CheckpointFolder::prune(const Retention& retention) const {
   if (!whole) return;  // an older one may be all there is
   for (std::size_t i = 0; i < keep_from; ++i) {
     if (retention.keep_every > 0 && all[i] % retention.keep_every == 0) continue;
-    std::error_code ignored;  // one that stays is removed next time
-    std::filesystem::remove(path_of(all[i]), ignored);
+    files::remove_file(path_of(all[i]));  // one that stays is removed next time
   }
 }
 

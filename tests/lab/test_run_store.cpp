@@ -128,7 +128,7 @@ template <class F>
 bool killed_at(Op op, int nth, F&& f) {
   const pid_t child = fork();
   if (child == 0) {
-    files::set_fault(Fault{op, nth, Fault::Kind::kill});
+    files::set_fault(Fault{op, nth, Fault::Kind::kill_within});
     f();
     _exit(0);
   }
@@ -141,7 +141,7 @@ TEST(RunStore, KilledAtAnyCallAndAgainWhileResumingEndsTheSame) {
   const Folder folder;
   start(folder / "straight");
   int kills = 0;
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
+  for (const Op op : files::all_ops) {
     for (int nth = 1; nth < 200; nth += 1 + nth / 3) {
       const Path run = folder / fmt::format("{}-{}", static_cast<int>(op), nth);
       if (!killed_at(op, nth, [&] { start(run); })) break;
@@ -162,7 +162,7 @@ TEST(RunStore, KilledAtAnyCallAndAgainWhileResumingEndsTheSame) {
 TEST(RunStore, StopsWithTheReasonWhenACallFailsAndResumes) {
   const Folder folder;
   start(folder / "straight");
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
+  for (const Op op : files::all_ops) {
     for (int nth = 4; nth < 80; nth += 9) {
       const Path run = folder / fmt::format("{}-{}", static_cast<int>(op), nth);
       files::set_fault(Fault{op, nth, Fault::Kind::always});
