@@ -5,7 +5,7 @@ foreach(floor ${PLUMB_FLOORS})
   file(GLOB_RECURSE found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${floor}/*.cpp)
   list(APPEND PLUMB_SOURCES ${found})
 endforeach()
-list(FILTER PLUMB_SOURCES EXCLUDE REGEX "core/cpu/isa/|core/cuda/|lab/cli/main.cpp|lab/main.cpp")
+list(FILTER PLUMB_SOURCES EXCLUDE REGEX "core/cpu/isa/|core/cuda/|lab/cli/main.cpp|lab/main.cpp|lab/operator_new.cpp")
 
 include(PlumbBuildInfo)
 add_library(plumb SHARED ${PLUMB_SOURCES} ${PLUMB_ISA_OBJECTS} ${PLUMB_BUILD_INFO})
@@ -15,6 +15,6 @@ target_link_libraries(plumb PUBLIC plumb_flags fmt::fmt
           spdlog::spdlog tomlplusplus::tomlplusplus ${CMAKE_DL_LIBS})
 target_include_directories(plumb SYSTEM PRIVATE ${EIGEN3_INCLUDE_DIR})
 
-add_executable(plumb_cli lab/main.cpp)
+add_executable(plumb_cli lab/main.cpp lab/operator_new.cpp)
 set_target_properties(plumb_cli PROPERTIES OUTPUT_NAME plumb)
 target_link_libraries(plumb_cli PRIVATE plumb)

@@ -78,12 +78,11 @@ void write_atomically(const Path& path, std::string_view text) {
 
 int remove_stale_temporaries(const Path& folder) {
   int removed = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+  for (const auto& name : names_in(folder)) {
     if (!name.starts_with('.') || !name.ends_with(temporary_ending)) continue;
-    const Fd fd(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (fd && lock_now(fd) && remove_file(entry.path())) ++removed;
+    const Path path = folder / name;
+    const Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (fd && lock_now(fd) && remove_file(path)) ++removed;
   }
   return removed;
 }

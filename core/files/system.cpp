@@ -1,11 +1,14 @@
 // System calls with errors in words.
 #include "core/files/system.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 namespace plumb::files {
@@ -92,6 +95,18 @@ void rename_file(const Path& from, const Path& to) {
   const FaultyCall call(Op::rename, to);
   if (call.breaks_off()) io_error("cannot put the file in its place", to, EIO);
   if (::rename(from.c_str(), to.c_str()) != 0) io_error("cannot put the file in its place", to, errno);
+}
+
+std::vector<std::string> names_in(const Path& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.empty() ? "." : folder.c_str()), ::closedir);
+  if (!open && errno == ENOMEM) throw std::bad_alloc();
+  std::vector<std::string> names;
+  for (const dirent* entry = nullptr; open && (entry = ::readdir(open.get()));) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 bool remove_file(const Path& path) noexcept {

@@ -53,6 +53,9 @@ void sync_folder(const Path& folder);
 std::uint64_t size_of_file(const Fd& fd, const Path& path);
 void make_folders(const Path& folder);
 
+// What is in a folder, by name; nothing where there is no folder. (The iterator of the standard library ends the process
+// when memory runs out.)
+std::vector<std::string> names_in(const Path& folder);
 bool remove_file(const Path& path) noexcept;  // false when it is still there
 
 }  // namespace plumb::files

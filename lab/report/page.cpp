@@ -1,6 +1,4 @@
 // What a report says of runs: the summary, the curves, the sample, config and provenance.
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -28,14 +26,14 @@ struct Note {
 Note note_of(const RunContent& run) {
   Note note;
   for (const auto& event : run.rows.events) {
-    const auto json = nlohmann::json::parse(event.json, nullptr, false);
-    if (!json.is_object() || !json.contains("ending")) continue;
+    const Value json = read_flat_json(event.json);
+    if (!json.find("ending")) continue;
     const auto text = [&](const char* key) {
-      return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
+      const Value* found = json.find(key);
+      return found && found->as_text() ? *found->as_text() : std::string();
     };
     note = {.ending = text("ending"), .blame = text("blame"), .sample = text("sample"), .floor = {}};
-    if (json.contains("entropy_floor") && json["entropy_floor"].is_number())
-      note.floor = json["entropy_floor"].get<double>();
+    if (const Value* floor = json.find("entropy_floor"); floor && floor->as_number()) note.floor = *floor->as_number();
   }
   return note;
 }
@@ -194,10 +192,10 @@ Page page_of(const std::vector<RunContent>& runs) {
   Page page;
   page.plots = plots_of(runs);
   for (const auto& run : runs) {
-    if (run.rows.dropped_bytes == 0) continue;
-    page.notes.push_back(
-        fmt::format("{}: the last {} bytes of the journal are {}", run.name, run.rows.dropped_bytes,
-                    run.rows.damaged_at ? "damaged; what came before is shown" : "an unfinished record"));
+    if (!run.damage.empty()) page.notes.push_back(run.damage + "; what came before is shown");
+    else if (run.rows.dropped_bytes > 0)
+      page.notes.push_back(fmt::format("{}: the last {} bytes of the journal are an unfinished record", run.name,
+                                       run.rows.dropped_bytes));
   }
   if (runs.size() > 1) {
     page.title = fmt::format("{} runs", runs.size());

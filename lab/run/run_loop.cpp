@@ -1,8 +1,6 @@
 // The loop around the trainer.
 #include "lab/run/run_loop.h"
 
-#include <nlohmann/json.hpp>
-
 #include <chrono>
 #include <cmath>
 
@@ -145,10 +143,10 @@ class Loop {
         return diverged(fmt::format("the validation loss is {}; ", out.val_loss));
       out.floor = trainer_.entropy_floor();
       if (request_.sample) out.sample = sample_text(trainer_, o_.sample_tokens);
-      nlohmann::json note{{"ending", name_of(ending)}, {"val_loss", out.val_loss}};
-      if (out.floor) note["entropy_floor"] = *out.floor;
-      if (!out.sample.empty()) note["sample"] = out.sample;
-      store_.event(trainer_.steps_done(), note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      Value note(Table{{"ending", name_of(ending), {}}, {"val_loss", out.val_loss, {}}});
+      if (out.floor) note.set("entropy_floor", *out.floor);
+      if (!out.sample.empty()) note.set("sample", out.sample);
+      store_.event(trainer_.steps_done(), write_json(note));
     }
     save();
     store_.publish();
@@ -165,7 +163,7 @@ class Loop {
                    .sample = {},
                    .blame = seen + trainer_.blame(),
                    .warnings = {}};
-    store_.event(out.steps, nlohmann::json{{"ending", name_of(out.ending)}, {"blame", out.blame}}.dump());
+    store_.event(out.steps, write_json(Table{{"ending", name_of(out.ending), {}}, {"blame", out.blame, {}}}));
     store_.publish();
     progress_.finish();
     if (o_.on_divergence == OnDivergence::stop)
@@ -187,14 +185,17 @@ class Loop {
 // The outcome that a finished run wrote down, if it is one.
 std::optional<RunOutcome> ended(const store::JournalContent& rows) {
   if (rows.events.empty()) return {};
-  const auto note = nlohmann::json::parse(rows.events.back().json, nullptr, false);
-  if (!note.is_object() || !note.contains("val_loss")) return {};
+  const Value note = read_flat_json(rows.events.back().json);
+  const Value *ending = note.find("ending"), *loss = note.find("val_loss"), *floor = note.find("entropy_floor"),
+              *sample = note.find("sample");
+  if (!loss || !loss->as_number()) return {};
   RunOutcome out;
-  out.ending = note.value("ending", "") == name_of(Ending::early_stopped) ? Ending::early_stopped : Ending::finished;
+  const bool early = ending && *ending == Value(name_of(Ending::early_stopped));
+  out.ending = early ? Ending::early_stopped : Ending::finished;
   out.steps = rows.events.back().step;
-  out.val_loss = note["val_loss"].get<double>();
-  if (note.contains("entropy_floor")) out.floor = note["entropy_floor"].get<double>();
-  out.sample = note.value("sample", "");
+  out.val_loss = *loss->as_number();
+  if (floor && floor->as_number()) out.floor = *floor->as_number();
+  if (sample && sample->as_text()) out.sample = *sample->as_text();
   return out;
 }
 

@@ -1,8 +1,6 @@
 // Lists and differences of runs.
 #include "lab/run/summary.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <bit>
 
@@ -25,10 +23,12 @@ std::optional<double> last_of(const store::JournalContent& rows, const char* nam
   return it->second.values.back();
 }
 
-std::string status_of(const store::JournalContent& rows) {
-  if (rows.events.empty()) return "unfinished";
-  const auto note = nlohmann::json::parse(rows.events.back().json, nullptr, false);
-  return note.is_object() && note.contains("ending") ? note["ending"].get<std::string>() : "unfinished";
+std::string status_of(const store::RunContent& run) {
+  if (!run.damage.empty()) return "damaged";
+  if (run.rows.events.empty()) return "unfinished";
+  const Value note = read_flat_json(run.rows.events.back().json);
+  const Value* ending = note.find("ending");
+  return ending && ending->as_text() ? *ending->as_text() : "unfinished";
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ std::string status_of(const store::JournalContent& rows) {
 RunSummary summarise(const store::RunContent& run) {
   const RunConfig config = config_of(run);
   return {.name = run.name,
-          .status = status_of(run.rows),
+          .status = status_of(run),
           .steps = std::max<std::int64_t>(run.rows.last_step, 0),
           .seed = config.run.seed,
           .val_loss = last_of(run.rows, "val_loss"),

@@ -119,18 +119,17 @@ void Journal::checkpoint(std::int64_t step) {
 
 void Journal::describe(const MetricInfo& info) {
   check_name(info.name);
-  const auto [place, fresh] = ids_.try_emplace(info.name, static_cast<std::uint32_t>(ids_.size()));
+  const auto known = ids_.find(info.name);
+  const auto id = known != ids_.end() ? known->second : static_cast<std::uint32_t>(ids_.size());
   std::string payload;
-  journal::put(payload, place->second);
+  journal::put(payload, id);
   journal::put_text(payload, info.name);
   journal::put_text(payload, info.units);
   journal::put_text(payload, info.description);
-  try {
-    append(journal::describe, payload);
-  } catch (...) {
-    if (fresh) ids_.erase(place);  // the name is not in the file: written again next time
-    throw;
-  }
+  auto renewed = ids_;
+  renewed[info.name] = id;
+  append(journal::describe, payload);
+  ids_.swap(renewed);  // only when the name is in the file; else it is written again next time
 }
 
 void Journal::provenance(std::string_view key, std::string_view value) {
