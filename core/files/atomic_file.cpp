@@ -30,9 +30,9 @@ class Temporary {
   explicit Temporary(const Path& target) {
     static std::atomic<unsigned> serial{0};
     for (int attempt = 0; attempt < 1000; ++attempt) {
-      path_ = target;
-      path_.replace_filename(
-          fmt::format(".{}.{}-{}{}", target.filename().string(), ::getpid(), serial++, temporary_ending));
+      // Not by replace_filename, which leaves a broken path behind when memory runs out (libstdc++ 12).
+      path_ = target.parent_path() /
+              fmt::format(".{}.{}-{}{}", target.filename().string(), ::getpid(), serial++, temporary_ending);
       std::error_code ignored;
       if (std::filesystem::exists(path_, ignored)) continue;  // a process of the same number in another container
       fd_ = open_file(path_, O_RDWR | O_CREAT | O_EXCL);

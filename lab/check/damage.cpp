@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <fstream>
+#include <span>
 
 #include "core/files/atomic_file.h"
+#include "core/memory_faults.h"
 #include "core/random.h"
 #include "lab/check/child.h"
 #include "lab/check/same_run.h"
@@ -60,6 +62,8 @@ struct Part {
   std::int64_t cases() const { return static_cast<std::int64_t>(bytes.size()) * 9; }  // 8 bits, and a cut, at each byte
 };
 
+constexpr std::size_t largest_allocation = 1 << 20;  // while reading files of at most 30 kB
+
 // What one case does to the bytes of a part.
 std::string damaged(const Part& part, std::int64_t which) {
   const auto at = static_cast<std::size_t>(which / 9);
@@ -84,23 +88,20 @@ class StoredRun {
     for (auto& part : parts_) part.bytes = files::read_text(run() / part.file);
   }
 
-  std::int64_t cases() const {
-    std::int64_t n = 0;
-    for (const auto& part : parts_) n += part.cases();
-    return n;
-  }
+  std::span<const Part> parts() const { return parts_; }
 
-  // Does the damage, looks, and mends it. Gives the case in words, and what went wrong.
-  std::pair<std::string, std::string> try_case(std::int64_t which) const {
-    const Part* part = parts_;
-    for (; which >= part->cases(); ++part) which -= part->cases();
-    put(part->file, damaged(*part, which));
+  // Does the damage, looks, and mends it. Gives what went wrong.
+  std::string try_case(const Part& part, std::int64_t which) const {
+    put(part.file, damaged(part, which));
     const auto began = std::chrono::steady_clock::now();
-    std::string wrong = part->look(run(), part->file);
-    if (std::chrono::steady_clock::now() - began > std::chrono::seconds(10)) wrong = "took more than ten seconds";
-    if (wrong.empty() && part->file != "config.toml" && which % 1999 == 0) wrong = go_on();
-    put(part->file, part->bytes);
-    return {describe(*part, which), wrong};
+    const memory::Watch watch;
+    std::string wrong = part.look(run(), part.file);
+    if (std::chrono::steady_clock::now() - began > std::chrono::minutes(1)) wrong = "took more than a minute";
+    if (watch.largest() > largest_allocation) wrong = fmt::format("asked for {} bytes at once", watch.largest());
+    const bool resumed_from = part.look != look_at_older;
+    if (wrong.empty() && resumed_from && which % 199 == 0) wrong = go_on();
+    put(part.file, part.bytes);
+    return wrong;
   }
 
  private:
@@ -134,15 +135,23 @@ class StoredRun {
 CheckResult check_damage(const CheckOptions& o) {
   Cases cases(o, "flips and cuts noticed");
   const StoredRun stored(o);
-  const std::int64_t all = stored.cases(), count = o.full ? all : 2000;
   const Key key = Key(o.seed).at("damage");
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (!cases.wants(i)) continue;
-    const auto draw = key.below(static_cast<std::uint64_t>(all), static_cast<std::uint64_t>(i));
-    const auto [what, wrong] = stored.try_case(o.full ? i : static_cast<std::int64_t>(draw));
-    cases.note(i, wrong.empty(), fmt::format("{}: {}", what, wrong));
+  std::int64_t number = 0;
+  std::vector<std::string> details;
+  for (const Part& part : stored.parts()) {  // as many cases of a short file as of a long one, where they are drawn
+    const std::int64_t all = part.cases(), count = o.full ? all : 2000 / std::ssize(stored.parts()) + 1;
+    for (std::int64_t i = 0; i < count; ++i, ++number) {
+      if (!cases.wants(number)) continue;
+      const auto draw = key.below(static_cast<std::uint64_t>(all), static_cast<std::uint64_t>(number));
+      const std::int64_t which = o.full ? i : static_cast<std::int64_t>(draw);
+      const std::string wrong = stored.try_case(part, which);
+      cases.note(number, wrong.empty(), wrong.empty() ? wrong : describe(part, which) + ": " + wrong);
+    }
+    details.push_back(fmt::format("{}: {} bytes", part.file, part.bytes.size()));
   }
-  return cases.result();
+  CheckResult result = cases.result();
+  result.details = std::move(details);
+  return result;
 }
 
 const CheckRegistration registered({.figure = "R12",

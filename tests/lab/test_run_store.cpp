@@ -1,4 +1,5 @@
 // The run folder: what is written can be read, and a killed run resumes to the same content.
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 
 #include <fstream>
@@ -120,6 +121,31 @@ TEST(RunStore, ResumesBeforeTheDamageOfItsJournal) {
   const auto warnings = go_on(folder / "run");
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_NE(warnings[0].find("damaged at byte"), std::string::npos) << warnings[0];
+  expect_same(folder / "straight", folder / "run");
+}
+
+TEST(RunStore, RefusesAConfigurationThatIsNotItsOwn) {
+  const Folder folder;
+  start(folder / "run");
+  std::ofstream(folder / "run/config.toml") << "[run]\nsteps = 13\n";
+  for (const std::string& error :
+       {error_of([&] { read_run(folder / "run"); }), error_of([&] { go_on(folder / "run"); })}) {
+    EXPECT_NE(error.find("config.toml: the configuration is damaged, or was changed"), std::string::npos) << error;
+  }
+  std::ofstream(folder / "run/config.toml") << "[run]\nsteps = 12\n";
+  EXPECT_EQ(read_run(folder / "run").damage, "");
+}
+
+TEST(RunStore, NoticesAJournalThatEndsBeforeACheckpoint) {
+  const Folder folder;
+  start(folder / "straight");
+  start(folder / "run");
+  std::string bytes = files::read_text(folder / "run/journal");
+  bytes.resize(bytes.size() - 20);  // the mark of step 12, whole: nothing in the journal tells
+  std::ofstream(folder / "run/journal", std::ios::binary) << bytes;
+  EXPECT_EQ(read_run(folder / "run").rows.dropped_bytes, 0u);
+  EXPECT_NE(read_run(folder / "run").damage.find("the checkpoint of step 12 are lost"), std::string::npos);
+  EXPECT_THAT(go_on(folder / "run"), testing::ElementsAre(testing::HasSubstr("journal: cut short")));
   expect_same(folder / "straight", folder / "run");
 }
 
