@@ -63,6 +63,7 @@ class Loop {
 
   RunOutcome run() {
     watch_signals();
+    for (const auto& info : metric_infos()) store_.describe(info);  // again when resumed: a kill may have come before
     const auto began = Clock::now();
     const std::int64_t first = trainer_.steps_done();
     while (trainer_.steps_done() < o_.steps && !stopped_early()) {
@@ -218,7 +219,6 @@ RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
   auto store = store::RunStore::create(request.folder, resolved_toml(config),
                                        provenance(request, config, trainer.data().digest()));
   keep_origin(request.folder, origin);
-  for (const auto& info : metric_infos()) store.describe(info);
   RunOutcome out = Loop(trainer, store, request).run();
   if (origin) out.warnings = origin->warnings;
   return out;

@@ -112,6 +112,7 @@ TEST(FullDisk, AnyFailingWriteStopsARunWithTheReasonAndItResumes) {
     ++stopped;
     resume(run);
     expect_equal_runs(folder / "calm", run);
+    EXPECT_EQ(store::read_run(run).rows.metrics.at("loss").info.units, "nats/token") << nth;
   }
   EXPECT_GT(stopped, 5);
 }
