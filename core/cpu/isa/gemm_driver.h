@@ -24,9 +24,9 @@ struct TileJob {
 };
 
 constexpr int64_t part_length = 96;      // kernels::Matmul::k_block
-constexpr int64_t block_k_bytes = 1536;  // of one lane, packed at once: four parts of f32
-constexpr int64_t block_m = 96;          // lanes of A and of B packed at once: 144 KiB and 672 KiB
-constexpr int64_t block_n = 448;
+constexpr int64_t block_k_bytes = 1152;  // of one lane, packed at once: three parts of f32
+constexpr int64_t block_m = 96;          // lanes of A and of B packed at once: 108 KiB and 648 KiB
+constexpr int64_t block_n = 576;
 
 // Consecutive parts of K that are packed and multiplied together.
 struct KBlock {
@@ -41,7 +41,8 @@ PLUMB_INLINE int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Takes parts from `begin` on while they fit: cuts at multiples of k_example, and in between every 96 from the
 // segment's start. A packed element holds `per_element` consecutive k; at most `most` are taken.
-static void next_block(KBlock& block, int64_t begin, int64_t k, int64_t k_example, int per_element, int64_t most) {
+[[maybe_unused]] static void next_block(KBlock& block, int64_t begin, int64_t k, int64_t k_example, int per_element,
+                                        int64_t most) {
   block.begin = begin;
   block.length = block.packed = 0;
   block.count = 0;
