@@ -26,7 +26,8 @@ struct Policy {
   // it is used for few rows or fits the first-level cache.
   static bool direct_a(const GemmCall<T>& g) {
     if (g.a_bf16) return false;
-    return g.m == 1 || ((g.a_col == 1 || g.n <= 4 * lanes<T>)&&!collides(g.a_row) && !collides(g.a_col));
+    return g.m == 1 || ((g.a_col == 1 || g.n <= 4 * lanes<T> || (g.a_row == 1 && g.a_col <= 256)) &&
+                        !collides(g.a_row) && !collides(g.a_col));
   }
   static bool direct_b(const GemmCall<T>& g) {
     if (g.b_bf16 || g.b_col != 1) return false;

@@ -124,10 +124,21 @@ struct GemmDriver {
       }
     }
     for (int64_t at = 0; at < nc;) {
+      if (a_direct) fetch_next_strip(i + mc, mc, at, nc);
       const int nv = g.m == 1 && nc - at > 3 * v ? 4 : nc - at > v ? 2 : 1;  // one row: more chains to overlap
       const int64_t count = min_of(nc - at, nv * v);
       panel(i, mc, mr, longer, j + at, nv, count, packed_b + at * block.packed);
       at += count;
+    }
+  }
+
+  // While panel `at` of nc columns is worked on, its share of the rows of A that come next is fetched.
+  void fetch_next_strip(int64_t i, int64_t mc, int64_t at, int64_t nc) {
+    if (g.a_col != 1 || i + mc > g.m) return;
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(P));
+    for (int64_t r = mc * at / nc; r < mc * min_of(at + 2 * v, nc) / nc; ++r) {
+      const P* row = Policy::a_at(g, i + r, block.begin);
+      for (int64_t k = 0; k < block.length; k += line) __builtin_prefetch(row + k, 0, 2);
     }
   }
 
