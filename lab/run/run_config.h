@@ -31,6 +31,8 @@ struct DataOptions {
   TextOptions text;
   void fields(Fields& f);
   std::unique_ptr<TokenData> open(std::uint64_t run_seed, const std::string& cache_folder) const;
+  std::int64_t vocab() const;  // of the data, without opening it
+  double memory() const;       // bytes it takes once open; mapped files take none
 };
 
 struct TrainOptions {
