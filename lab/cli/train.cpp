@@ -88,15 +88,15 @@ const Registration train_command(
      .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}, unchecked},
      .without = {"--jobs"},
      .run = train});
-const Registration resume_command(
-    {.name = "resume",
-     .group = Group::runs,
-     .help = "go on with a run that was stopped or killed, to the same bits",
-     .example = "plumb resume runs/seed7",
-     .words = {{.name = "RUN", .help = "the folder of the run"}},
-     .options = {{"--config", "FILE", "refuse unless the run was started with this configuration"}, unchecked},
-     .without = {"--out", "--jobs", "--dry-run"},
-     .run = resume});
+const Registration resume_command({.name = "resume",
+                                   .group = Group::runs,
+                                   .help = "go on with a run that was stopped or killed, to the same bits",
+                                   .example = "plumb resume runs/seed7",
+                                   .words = {{.name = "RUN", .help = "the folder of the run"}},
+                                   .options = {{"--config", "FILE", "refuse a run that was not started with this one"},
+                                               unchecked},
+                                   .without = {"--out", "--jobs", "--dry-run"},
+                                   .run = resume});
 
 }  // namespace
 

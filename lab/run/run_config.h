@@ -27,7 +27,7 @@ struct RunOptions {
 
 struct DataOptions {
   DataKind kind = DataKind::copy_language;
-  worlds::CopyLanguageOptions copy_language;
+  worlds::CopyLanguageOptions copy_language{.length = 65};  // the default context, and a last target
   TextOptions text;
   void fields(Fields& f);
   std::unique_ptr<TokenData> open(std::uint64_t run_seed, const std::string& cache_folder) const;
