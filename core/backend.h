@@ -21,14 +21,15 @@
 
 namespace plumb {
 
-enum class DeviceKind : std::uint8_t { cpu, cuda };
+enum class DeviceKind : std::uint8_t { cpu, cuda, dry };
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   std::int8_t index = 0;
   friend bool operator==(Device, Device) = default;
 };
 inline constexpr Device cpu_device{};
-std::string to_string(Device device);  // "cpu", "cuda:0"
+inline constexpr Device dry_device{DeviceKind::dry};  // counts memory, computes nothing: core/dry
+std::string to_string(Device device);                 // "cpu", "cuda:0", "dry"
 
 // A strided window on memory of one device; strides count elements and may be zero (broadcast) or negative.
 struct Raw {

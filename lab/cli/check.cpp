@@ -74,7 +74,7 @@ const Registration registered(
      .group = Group::machine,
      .help = "try to break the promises",
      .example = "plumb check kill --full",
-     .words = {{.name = "NAME", .help = "a check or its figure | list | replay; all when left out", .optional = true},
+     .words = {{.name = "NAME", .help = "a check or its figure | list | replay; else all", .optional = true},
                {.name = "FILE", .help = "with replay: a failed case", .optional = true}},
      .options = {{"--full", "", "the long sizes"}, {"--seed", "N", "of everything that is drawn (11)"}},
      .without = {"--set", "--device", "--jobs", "--dry-run"},

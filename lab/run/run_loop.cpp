@@ -7,10 +7,12 @@
 #include <cmath>
 
 #include "core/build_info.h"
+#include "core/cpu/gemm.h"  // check: allow devices, the peak of this very CPU is what a step is held against
 #include "core/cpu/isa.h"
 #include "core/parallel.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/memory_estimate.h"
 #include "lab/run/origin.h"
 #include "lab/run/summary.h"
 #include "lab/signals.h"
@@ -53,6 +55,10 @@ std::map<std::string, std::string> provenance(const RunRequest& r, const RunConf
           {"data", data}};
 }
 
+DType product_dtype(Precision p) {
+  return p == Precision::f64 ? DType::f64 : p == Precision::bf16 ? DType::bf16 : DType::f32;
+}
+
 // One life of the loop, from wherever the trainer stands to the end of the run or a signal.
 class Loop {
  public:
@@ -65,7 +71,7 @@ class Loop {
 
   RunOutcome run() {
     watch_signals();
-    const auto began = Clock::now();
+    began_ = Clock::now();
     const std::int64_t first = trainer_.steps_done();
     while (trainer_.steps_done() < o_.steps && !stopped_early()) {
       if (stop_requested()) return end(Ending::interrupted);
@@ -76,8 +82,9 @@ class Loop {
       if (o_.eval_every > 0 && done % o_.eval_every == 0 && done < o_.steps) evaluate(done);
       const std::int64_t every = trainer_.config().checkpoint.every;
       if (every > 0 && done % every == 0 && done < o_.steps) save();
-      const double speed = static_cast<double>((done - first) * r.tokens) / std::max(seconds_since(began), 1e-9);
-      progress_.update({.step = done, .loss = r.loss, .tokens_per_second = speed});
+      const double speed = static_cast<double>((done - first) * r.tokens) / std::max(seconds_since(began_), 1e-9);
+      progress_.update(
+          {.step = done, .loss = r.loss, .tokens_per_second = speed, .share_of_peak = share_of_peak(speed)});
       if (done % o_.log_every == 0) store_.timing(done, std::vector<store::NamedValue>{{"tokens_per_second", speed}});
     }
     return end(trainer_.steps_done() < o_.steps ? Ending::early_stopped : Ending::finished);
@@ -100,6 +107,17 @@ class Loop {
                                                         {"grad_norm", r.grad_norm},
                                                         {"learning_rate", r.lr},
                                                         {"num_tokens", static_cast<double>(done * r.tokens)}});
+  }
+
+  // Executed products over what the same threads reach in a large one. Runs of a second are not made to wait for the
+  // measurement, a twentieth of a second that counts as none of the run's; NaN until then, and on a GPU.
+  double share_of_peak(double tokens_per_second) {
+    if (std::isnan(peak_flops_) && !request_.quiet && request_.device == cpu_device && seconds_since(began_) > 1) {
+      const auto before = Clock::now();
+      peak_flops_ = 1e9 * cpu::measure_peak_gflops(product_dtype(trainer_.config().train.precision), num_threads());
+      began_ += Clock::now() - before;
+    }
+    return tokens_per_second * trainer_.train_flops_per_token() / peak_flops_;
   }
 
   double evaluate(std::int64_t done) {
@@ -180,6 +198,8 @@ class Loop {
   const RunRequest& request_;
   const RunOptions o_;
   Progress progress_;
+  Clock::time_point began_;
+  double peak_flops_ = std::nan("");
   double best_ = INFINITY, last_ = 0;
   std::int64_t worse_ = 0, evaluated_at_ = -1;
 };
@@ -208,9 +228,15 @@ RunConfig parsed(const std::string& text, const std::string& name) {
   return c;
 }
 
+// Memory of the host; what a GPU has is asked of its driver, allocation by allocation.
+void check_memory(const RunConfig& config, const RunRequest& request, Beginning beginning) {
+  if (request.check_memory && request.device == cpu_device) require_memory(config, beginning);
+}
+
 }  // namespace
 
 RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
+  check_memory(config, request, request.from.empty() ? Beginning::fresh : Beginning::from_parameters);
   Trainer trainer(config, (std::filesystem::path(request.folder) / "cache").string(), request.device);
   std::optional<Origin> origin;
   if (!request.from.empty()) trainer.load_parameters((origin = read_origin(request.from))->parameters);
@@ -233,6 +259,7 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
       throw UserError(fmt::format("the run was started with another configuration: {} (its own | given){}", d[0],
                                   d.size() > 1 ? fmt::format(", and {} more keys differ", d.size() - 1) : ""),
                       request.folder, "`plumb resume RUN` takes the run's own; start a new run for another one");
+  check_memory(config_of_run(request.folder), request, Beginning::resumed);
   store::Resumption how;
   auto store = store::RunStore::resume(request.folder, how);
   const RunConfig config = parsed(store.config(), request.folder + "/config.toml");

@@ -39,9 +39,12 @@ class TreeSum {
 }  // namespace
 
 Trainer::Trainer(const RunConfig& config, const std::string& cache_folder, Device device)
+    : Trainer(config.data.open(static_cast<std::uint64_t>(config.run.seed), cache_folder), config, device) {}
+
+Trainer::Trainer(std::unique_ptr<TokenData> data, const RunConfig& config, Device device)
     : config_(config),
       device_(device),
-      data_(config.data.open(static_cast<std::uint64_t>(config.run.seed), cache_folder)),
+      data_(std::move(data)),
       model_(std::make_unique<models::Gpt>(with_vocab(config.model, data_->vocab()))),
       schedule_(config.schedule, config.run.steps) {
   config_.model.vocab = data_->vocab();
@@ -130,6 +133,12 @@ StepResult Trainer::step() {
   if (ema_) ema_->update();
   ++done_;
   return r;
+}
+
+double Trainer::train_flops_per_token() const {
+  const double forward = model_->forward_flops_per_token(config_.model.context);
+  const double head = 2.0 * static_cast<double>(config_.model.width * config_.model.vocab);
+  return 3 * forward + (config_.train.checkpoint_activations ? forward - head : 0);
 }
 
 std::string Trainer::blame() {

@@ -20,6 +20,8 @@ struct StepResult {
 class Trainer {
  public:
   Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu_device);
+  // On data of one's own in place of what the configuration names.
+  Trainer(std::unique_ptr<TokenData> data, const RunConfig& config, Device device = cpu_device);
 
   StepResult step();                      // does optimiser step number steps_done()
   double evaluate();                      // mean cross-entropy of the validation sequences, nats a token
@@ -37,7 +39,8 @@ class Trainer {
   models::Gpt& model() { return *model_; }
   nn::Arena& arena() { return *arena_; }
   TokenData& data() { return *data_; }
-  double train_flops_per_token() const { return 3 * model_->forward_flops_per_token(config_.model.context); }
+  // Of the products of a step: forward, backward, and what recomputation does again.
+  double train_flops_per_token() const;
 
  private:
   struct Sums {
