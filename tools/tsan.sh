@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# The parallel loops under ThreadSanitizer: the tests of core and autograd on four threads. They run on LLVM's OpenMP, which
+# serves programs built by g++ too and, by Archer, tells ThreadSanitizer what it synchronises.
+# tools/tsan.sh [gtest filter]
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/tools/common.sh"
+cd "$root"
+bash tools/install_packages.sh build test nightly
+build build-thread "test_core test_autograd" -DCMAKE_BUILD_TYPE=Release -DPLUMB_SANITIZE=thread -DPLUMB_CUDA=OFF
+llvm=/usr/lib/llvm-14/lib
+export OMP_NUM_THREADS=4 LD_PRELOAD=$llvm/libomp.so.5 OMP_TOOL_LIBRARIES=$llvm/libarcher.so
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
+for program in test_core test_autograd; do "build-thread/tests/$program" --gtest_brief=1 --gtest_filter="${1-*}"; done
