@@ -14,7 +14,7 @@ namespace {
 
 namespace format = store::journal;
 
-std::string sound_journal() {
+std::string journal_that_ends_with(const std::string& note) {
   const files::Path path = folder() / "sound";
   {
     store::Journal journal = store::Journal::create(path);
@@ -23,7 +23,7 @@ std::string sound_journal() {
     journal.metrics(1, std::vector<store::NamedValue>{{"loss", 2.5}, {"lr", 1e-3}});
     journal.timing(1, std::vector<store::NamedValue>{{"seconds", 0.5}});
     journal.checkpoint(1);
-    journal.event(1, R"({"ending":"finished","val_loss":2.0,"entropy_floor":1.5,"sample":"to be","blame":""})");
+    journal.event(1, note);
   }
   std::string bytes = files::read_text(path);
   std::filesystem::remove(path);
@@ -64,6 +64,10 @@ void fuzz(std::string_view input) {
   PLUMB_ASSERT(more.dropped_bytes == 0 && rows(more) == rows(run.rows) + 1);
 }
 
-std::vector<std::string> seeds() { return {sound_journal(), format::header()}; }
+std::vector<std::string> seeds() {
+  return {
+      journal_that_ends_with(R"({"ending":"finished","val_loss":2.0,"entropy_floor":1.5,"sample":"to be","blame":""})"),
+      journal_that_ends_with(R"({"ending":7,"val_loss":"two","entropy_floor":[],"sample":null})"), format::header()};
+}
 
 }  // namespace plumb::fuzz

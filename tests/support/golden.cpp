@@ -76,7 +76,8 @@ const typename M::mapped_type& at(const M& map, const std::string& key, const st
 std::vector<Content> read_contents(std::string_view text) {
   try {
     std::vector<Content> contents;
-    for (const auto& c : json::parse(text).at("cases")) contents.push_back(content_of(c));
+    const json whole = json::parse(text);
+    for (const auto& c : whole.at("cases")) contents.push_back(content_of(c));
     return contents;
   } catch (const json::exception& e) {
     throw UserError(e.what(), "golden file");
