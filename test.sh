@@ -74,7 +74,7 @@ if stage "release build with $cores jobs" build build all -DCMAKE_BUILD_TYPE=Rel
   stage "all tests" run_tests build ${slow[@]+"${slow[@]}"} || true
 fi
 if [[ $sanitizers == 1 ]] &&
-  stage "sanitizer build with $cores jobs" build build-asan all -DCMAKE_BUILD_TYPE=Release -DPLUMB_SANITIZE=address -DPLUMB_CUDA=OFF; then
+  stage "sanitizer build with $cores jobs" build build-asan all -DCMAKE_BUILD_TYPE=Release -DPLUMB_SANITIZE=ON -DPLUMB_CUDA=OFF; then
   stage "tests under sanitizers" run_tests build-asan ${sanitized[@]+"${sanitized[@]}"} || true
 fi
 [[ $sanitizers == 0 ]] || stage "hostile input" tools/fuzz.sh --seconds 10 || true

@@ -32,13 +32,14 @@ build() {
   fi
 }
 
-# build_watched fuzz|coverage TARGETS...: build-fuzz/ or build-coverage/, by clang around the objects of build/.
+# build_watched fuzz|coverage|thread TARGETS...: build-fuzz/ and so on, around the objects of build/ (cmake/PlumbWatch.cmake).
 build_watched() {
-  local kind=$1
+  local kind=$1 compiler=clang++-14
   shift
+  [[ $kind != thread ]] || compiler=g++
   bash "$root/tools/install_packages.sh" build test watched
   build "$root/build" all -DCMAKE_BUILD_TYPE=Release -DPLUMB_TESTS=ON || return 1
-  build "$root/build-$kind" "$*" -DCMAKE_CXX_COMPILER=clang++-14 -DCMAKE_BUILD_TYPE=Release -DPLUMB_WATCH="$kind" \
+  build "$root/build-$kind" "$*" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release -DPLUMB_WATCH="$kind" \
     -DPLUMB_OBJECTS="$root/build" -DPLUMB_TESTS=OFF -DPLUMB_CUDA=OFF
 }
 

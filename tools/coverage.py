@@ -11,7 +11,6 @@ import json
 import pathlib
 import sys
 
-root = pathlib.Path(__file__).resolve().parent.parent
 # Area: share wanted, files.
 areas = {
     "parsers": (0.95, ("lab/config/", "lab/data/", "lab/cli/parse.cpp")),
@@ -26,10 +25,9 @@ def branches_of(export: dict) -> dict[tuple, bool]:
     taken: dict[tuple, bool] = {}
     for function in export["data"][0]["functions"]:
         for l1, c1, l2, c2, true_count, false_count, file, *_ in function["branches"]:
-            place = pathlib.Path(function["filenames"][file])
-            name = place.relative_to(root).as_posix() if place.is_absolute() and place.is_relative_to(root) else place.as_posix()
+            name = function["filenames"][file].removeprefix("build-coverage/")  # a source's name in this repository
             for way, count in ((True, true_count), (False, false_count)):
-                key = (name.removeprefix("../"), l1, c1, l2, c2, way)
+                key = (name, l1, c1, l2, c2, way)
                 taken[key] = taken.get(key, False) or count > 0
     return taken
 

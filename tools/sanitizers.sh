@@ -10,7 +10,7 @@ if [[ ${1-} == --full ]]; then
   tests=() stages=3
 fi
 bash tools/install_packages.sh build test
-build build-asan all -DCMAKE_BUILD_TYPE=Release -DPLUMB_SANITIZE=address -DPLUMB_CUDA=OFF || { verdict "0/$stages" "checkers without a report" "the build failed"; exit 1; }
+build build-asan all -DCMAKE_BUILD_TYPE=Release -DPLUMB_SANITIZE=ON -DPLUMB_CUDA=OFF || { verdict "0/$stages" "checkers without a report" "the build failed"; exit 1; }
 ctest --test-dir build-asan --parallel "$cores" --timeout 14400 --output-on-failure ${tests[@]+"${tests[@]}"} && clean=1
 if [[ $stages == 3 ]]; then
   for checker in tsan valgrind; do "tools/$checker.sh" && clean=$((clean + 1)); done

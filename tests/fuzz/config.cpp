@@ -44,7 +44,9 @@ void fuzz(std::string_view input) {
 }
 
 std::vector<std::string> seeds() {
-  return {resolved_toml(lab::RunConfig{}),
+  lab::RunConfig sound;
+  sound.model.context = sound.data.copy_language.length - 1;
+  return {resolved_toml(sound),
           "[run]\nsteps = 1e3\n[data]\nkind = \"text\"\npath = [\"a.txt\", 'b*']\n%%\nrun.seed=7\noptim.lr = 1e-3\n",
           "a.b.c = {d = [1, [2.5, inf], \"\\u00e9\"]}\n[[t]]\nx = true\n[[t]]\nx = 0x1F\n%%\na=[1,2]\n",
           "check = \"rows\"\ncase = 3\nseed = 11\nfull = false\n"};

@@ -1,6 +1,5 @@
 // Runs whose files are whole but say what no run writes: refused in words, or read as far as they make sense.
 #include "core/files/hdf5_file.h"
-#include "lab/config/read.h"
 #include "lab/run/summary.h"
 #include "lab/store/note.h"
 #include "lab/store/run_store.h"
@@ -37,7 +36,7 @@ TEST(Note, PassesOverWhatHasTheWrongKind) {
 }
 
 TEST(HostileRun, WithANoteOfTheWrongKindIsUnfinished) {
-  RunContent run{.name = "run", .config = resolved_toml(lab::RunConfig{}), .rows = {}};
+  RunContent run{.name = "run", .config = "[model]\ncontext = 31\n", .rows = {}};
   run.rows.events.push_back({3, R"({"ending":7})"});
   EXPECT_EQ(lab::summarise(run).status, "unfinished");
 }
