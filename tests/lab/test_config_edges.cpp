@@ -134,7 +134,7 @@ TEST(ReadEdges, RefuseEveryWrongKindWithItsPlace) {
   EXPECT_NE(error("[data]\nkind = \"text\"\npath = [1]").find("path[0]"), std::string::npos);
   EXPECT_NE(error("[run]\nlr = 1").find("schedule.lr"), std::string::npos);
   EXPECT_NE(error("[run]\nqqqqqqqq = 1").find("known here"), std::string::npos);
-  EXPECT_NE(error("qqqqqqqq = {a = 1}").find("unknown section"), std::string::npos);
+  EXPECT_NE(error("qqqqqqqq = {a = 1}\n[model]\ncontext = 31").find("unknown section"), std::string::npos);
 }
 
 }  // namespace
