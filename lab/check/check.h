@@ -48,6 +48,7 @@ class Cases {
 struct Check {
   std::string figure, name, help;  // "R5", "rows", "a row has the same bits alone and in a batch"
   CheckResult (*run)(const CheckOptions&) = nullptr;
+  bool own_build = false;  // builds for minutes: `all` runs it only in full, the tests never
 };
 
 struct CheckRegistration {
