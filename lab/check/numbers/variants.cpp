@@ -12,6 +12,7 @@ namespace {
 
 RunConfig base() {
   RunConfig c = small_config();
+  c.data.copy_language.vocab = 40;
   c.model.width = 64;
   c.model.layers = 1;
   c.model.qk_norm = nn::QkNorm::none;
