@@ -34,7 +34,9 @@ nlohmann::json machine() {
           {"libraries", libraries},
           {"cpu", cpu::cpu_model()},
           {"isa", cpu::name_of(cpu::isa())},
-          {"bf16_products", cpu::has_bf16_dot() ? "AVX512_BF16" : "widened to f32"},
+          {"bf16_products", cpu::has_tiles()      ? "AMX"
+                            : cpu::has_bf16_dot() ? "AVX512_BF16"
+                                                  : "widened to f32"},
           {"threads", num_threads()},
           {"memory_gib", machine_memory() / (1 << 30)},
           {"matmul_peak_gflops", cpu::measure_peak_gflops(DType::f32, num_threads())},

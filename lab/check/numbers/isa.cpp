@@ -1,4 +1,4 @@
-// Every instruction set keeps the promises by itself, and AVX2 and AVX-512 agree to the bit.
+// Every instruction set keeps the promises by itself, and those with fused products agree to the bit.
 #include "core/cpu/isa.h"
 
 #include <fmt/format.h>
@@ -11,11 +11,11 @@ namespace {
 
 constexpr const char* promises[] = {"threads", "accumulation", "rows", "products", "ulps"};
 
-// In the short form not the one in use: each promise has tried that.
+// In the short form the two that are surely not in use here: each promise has tried the one that is.
 std::vector<cpu::Isa> tried(bool full) {
   std::vector<cpu::Isa> all;
-  for (const auto isa : {cpu::Isa::baseline, cpu::Isa::avx2, cpu::Isa::avx512})
-    if (isa < cpu::isa() || (full && isa == cpu::isa())) all.push_back(isa);
+  for (const auto isa : {cpu::Isa::baseline, cpu::Isa::avx2, cpu::Isa::avx512, cpu::Isa::amx})
+    if (full ? isa <= cpu::isa() : isa < std::min(cpu::isa(), cpu::Isa::avx512)) all.push_back(isa);
   return all;
 }
 
@@ -44,10 +44,11 @@ CheckResult check_instruction_sets(const CheckOptions& o) {
       cases.note(mine, finish(spawn(command, {setting(isa)}), 0),
                  fmt::format("{} plumb check {} fails; run it to see why", setting(isa), promise));
     }
-  if (cpu::isa() == cpu::Isa::avx512 && cases.wants(number)) {
+  for (const auto isa : {cpu::Isa::avx512, cpu::Isa::amx}) {
+    if (isa > cpu::isa() || !cases.wants(number)) continue;
     const Workplace work(o);
-    const Difference d = compare_runs(trained(o, work, cpu::Isa::avx2), trained(o, work, cpu::Isa::avx512));
-    cases.note(number, d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
+    const Difference d = compare_runs(trained(o, work, cpu::Isa::avx2), trained(o, work, isa));
+    cases.note(number++, d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
   }
   return cases.result();
 }
@@ -55,7 +56,8 @@ CheckResult check_instruction_sets(const CheckOptions& o) {
 const CheckRegistration registered(
     {.figure = "R20",
      .name = "isa",
-     .help = "each instruction set keeps these promises by itself; a run has the same bits with AVX2 and AVX-512",
+     .help =
+         "each instruction set keeps these promises by itself; an f32 run has the same bits with AVX2, AVX-512 and AMX",
      .run = check_instruction_sets});
 
 }  // namespace
