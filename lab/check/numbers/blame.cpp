@@ -60,6 +60,11 @@ std::int64_t operators_of(const RunConfig& config) {
   return none.operators_seen();
 }
 
+// Masked by dropout, the last value of a recomputation, or log Z that no loss reads: such a NaN harms nothing.
+bool may_vanish(const RunConfig& c) {
+  return c.model.dropout > 0 || c.train.checkpoint_activations || c.loss.z_loss == 0;
+}
+
 // The n-th operator of a step gives a wrong number. A NaN stops the step, which changes nothing; an infinity may vanish
 // on its way, as in tanh, but is found where it was made.
 void spoil_operator(Court& court, std::int64_t n, std::uint64_t place, double value) {
@@ -69,7 +74,7 @@ void spoil_operator(Court& court, std::int64_t n, std::uint64_t place, double va
   bool stopped = true;
   if (std::isnan(value)) {
     const Fault fault(n, place, value);
-    stopped = (!t.step().finite && digest_of(t) == before) || t.config().model.dropout > 0;  // which may mask it
+    stopped = (!t.step().finite && digest_of(t) == before) || may_vanish(t.config());
   }
   const Fault fault(n, place, value);
   const std::string said = t.blame();
