@@ -26,6 +26,7 @@ struct CheckResult {
   std::string skipped{};                 // why it could not be tried here; then `holds` says nothing
   std::string failure{};                 // the first one, in words
   std::optional<std::int64_t> failed{};  // its case
+  std::vector<std::string> details{};    // what was measured, a line each
 };
 
 // Counts cases, and keeps the first that failed.
