@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/cpu/backend.h"
+#include "core/dry/backend.h"
 
 namespace plumb {
 namespace {
@@ -74,17 +75,24 @@ const Found& cuda(int index) {
 }  // namespace
 
 std::string to_string(Device device) {
-  return device.kind == DeviceKind::cpu ? "cpu" : fmt::format("cuda:{}", static_cast<int>(device.index));
+  switch (device.kind) {
+    case DeviceKind::cpu: return "cpu";
+    case DeviceKind::dry: return "dry";
+    case DeviceKind::cuda: break;
+  }
+  return fmt::format("cuda:{}", static_cast<int>(device.index));
 }
 
 std::string why_unavailable(Device device) {
-  if (device.kind == DeviceKind::cpu) return "";
+  if (device.kind != DeviceKind::cuda) return "";
   return device.index < 0 ? "a device has an index from 0 on" : cuda(device.index).why;
 }
 
 Backend& backend(Device device) {
   static cpu::CpuBackend the_cpu;
+  static dry::DryBackend the_dry_one;
   if (device.kind == DeviceKind::cpu) return the_cpu;
+  if (device.kind == DeviceKind::dry) return the_dry_one;
   if (const std::string why = why_unavailable(device); !why.empty())
     throw UserError(fmt::format("device {} cannot be used: {}", to_string(device), why), "device",
                     "use --device cpu, or see `plumb doctor`");

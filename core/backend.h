@@ -21,14 +21,15 @@
 
 namespace plumb {
 
-enum class DeviceKind : std::uint8_t { cpu, cuda };
+enum class DeviceKind : std::uint8_t { cpu, cuda, dry };
 struct Device {
   DeviceKind kind = DeviceKind::cpu;
   std::int8_t index = 0;
   friend bool operator==(Device, Device) = default;
 };
 inline constexpr Device cpu_device{};
-std::string to_string(Device device);  // "cpu", "cuda:0"
+inline constexpr Device dry_device{DeviceKind::dry};  // counts memory, computes nothing: core/dry
+std::string to_string(Device device);                 // "cpu", "cuda:0", "dry"
 
 // A strided window on memory of one device; strides count elements and may be zero (broadcast) or negative.
 struct Raw {
@@ -42,7 +43,8 @@ namespace kernels {
 
 // C [batch.., M, N] = (accumulate ? C : 0) + A [batch.., M, K] B [batch.., K, N]; batch dims of A and B may have stride 0.
 // K is cut at every multiple of k_example (0 = never), and each part again at multiples of k_block from its start.
-// f32 and f64: each part is one chain of fma. A and B may be bf16 with C f32 or bf16 (f32 accumulation).
+// f32 and f64: each part is one chain of fma. A and B may be bf16 with C f32 or bf16 (f32 accumulation): both bf16, the
+// order is that of the instructions the CPU has (core/cpu/isa/gemm_bf16.cpp, gemm_amx.cpp).
 struct Matmul {
   static constexpr std::int64_t k_block = 96;
   Raw a, b, c;
@@ -85,7 +87,7 @@ struct Rope {
 };
 
 // Causal attention, no T x S matrix in memory. q [B, T, H, d], k and v [B, S, Hkv, d] (H a multiple of Hkv: query head
-// h reads h / (H / Hkv)), any strides with the last 1. Query t of row b sees keys 0 .. kv_length[b] - T + t (kv_length
+// h reads h / (H / Hkv)), any strides with the last 1 (on the CPU, not that of k in the forward pass). Query t of row b sees keys 0 .. kv_length[b] - T + t (kv_length
 // null = S). logits z = scale * q.k, z <- softcap * tanh(z / softcap) when softcap > 0, weights softmax(z), or
 // relu(z)^2 / sqrt(relu_length) with squared_relu (0 = S). A row's bits do not depend on T, on its neighbours, or, but
 // for that 0, on S.

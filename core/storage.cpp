@@ -49,6 +49,7 @@ class Allocator {
                         what, "use a smaller batch, a shorter sequence, or train.checkpoint_activations = true");
     stats_.in_use += capacity;
     stats_.peak = std::max(stats_.peak, stats_.in_use);
+    stats_.held = std::max(stats_.held, stats_.in_use + stats_.cached);
     return p;
   }
 
@@ -107,9 +108,9 @@ Allocator& allocator(Device d) {
   static Allocator& host = *new Allocator(cpu_device);
   if (d.kind == DeviceKind::cpu) return host;
   static std::mutex guard;
-  static auto& devices = *new std::map<int, Allocator*>;
+  static auto& devices = *new std::map<std::pair<DeviceKind, int>, Allocator*>;
   const std::lock_guard lock(guard);
-  auto& a = devices[d.index];
+  auto& a = devices[{d.kind, d.index}];
   if (!a) a = new Allocator(d);
   return *a;
 }
@@ -140,6 +141,7 @@ void reset_peak_memory(Device device) {
   auto& a = allocator(device);
   const std::lock_guard lock(a.guard_);
   a.stats_.peak = a.stats_.in_use;
+  a.stats_.held = a.stats_.in_use + a.stats_.cached;
 }
 
 void release_cached_memory(Device device) {

@@ -58,6 +58,7 @@ class StoragePtr {
 
 struct MemoryStats {
   std::size_t in_use = 0, peak = 0, cached = 0;  // bytes
+  std::size_t held = 0;                          // the most of in_use + cached: what the system gave
   std::uint64_t allocations = 0;                 // calls that reached the system
 };
 

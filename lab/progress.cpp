@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 namespace plumb {
 namespace {
@@ -60,17 +61,28 @@ Progress::~Progress() {
   if (drawn_) std::fputc('\n', options_.out);
 }
 
+// Where the columns are few, what matters least goes first; a field is shown whole or not at all.
 std::string Progress::line(const ProgressState& s, double now) const {
-  std::string text = options_.steps > 0 ? fmt::format("{} {}/{}", options_.label, s.step, options_.steps)
-                                        : fmt::format("{} {}", options_.label, s.step);
-  if (!std::isnan(s.loss)) text += fmt::format("  loss {:.4f}", s.loss);
-  if (!std::isnan(s.tokens_per_second)) text += fmt::format("  {} tokens/s", count_text(s.tokens_per_second));
-  if (!std::isnan(s.share_of_peak)) text += fmt::format("  {:.0f} % of peak", 100 * s.share_of_peak);
+  struct Field {
+    int weight;
+    std::string text;
+  };
+  std::vector<Field> fields{{4, options_.steps > 0 ? fmt::format("{} {}/{}", options_.label, s.step, options_.steps)
+                                                   : fmt::format("{} {}", options_.label, s.step)}};
+  if (!std::isnan(s.loss)) fields.push_back({3, fmt::format("loss {:.4f}", s.loss)});
+  if (!std::isnan(s.tokens_per_second))
+    fields.push_back({1, fmt::format("{} tokens/s", count_text(s.tokens_per_second))});
+  if (!std::isnan(s.share_of_peak)) fields.push_back({0, fmt::format("{:.0f} % of peak", 100 * s.share_of_peak)});
   const auto done = s.step - options_.first_step, left = options_.steps - s.step;
   if (done > 0 && left > 0)
-    text += fmt::format("  {} left",
-                        duration_text((now - started_) / static_cast<double>(done) * static_cast<double>(left)));
-  return text;
+    fields.push_back(
+        {2, duration_text((now - started_) / static_cast<double>(done) * static_cast<double>(left)) + " left"});
+  for (int weight = 0;; ++weight) {
+    std::string text;
+    for (const Field& f : fields) text += (text.empty() ? "" : "  ") + f.text;
+    if (!bar_ || text.size() < static_cast<std::size_t>(options_.width) || fields.size() == 1) return text;
+    std::erase_if(fields, [&](const Field& f) { return f.weight == weight; });
+  }
 }
 
 void Progress::update(const ProgressState& state) {

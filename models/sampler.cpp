@@ -108,7 +108,7 @@ std::unique_ptr<Gpt> laid_out_for_decoding(const Gpt& model) {
   for (std::size_t i = 0; i < from.size(); ++i) {
     const Tensor value = from[i]->var.value();
     const bool matrix = value.dim() == 2 && from[i]->role != nn::Role::input && value.dtype() == DType::f32 &&
-                        value.device() == cpu_device;
+                        value.device().kind != DeviceKind::cuda;
     to[i]->var = Var(matrix ? value.transpose(0, 1).contiguous().transpose(0, 1) : value);
   }
   return out;

@@ -65,14 +65,14 @@ namespace {
 // Slots start at multiples of 16 elements, so that vector loops stay aligned and a slot's bits do not depend on others.
 constexpr std::int64_t slot_alignment = 16;
 
-Tensor drawn(const Parameter& p, const Key& key, DType dtype) {
+Tensor drawn(const Parameter& p, const Key& key, DType dtype, Device device) {
   switch (p.init.draw) {
-    case Draw::zeros: return Tensor::zeros(p.shape, dtype);
-    case Draw::ones: return Tensor::full(p.shape, 1, dtype);
-    case Draw::constant: return Tensor::full(p.shape, p.init.scale, dtype);
-    case Draw::normal: return key.normal(p.shape, 0, p.init.scale, dtype);
-    case Draw::truncated_normal: return key.truncated_normal(p.shape, p.init.scale, dtype);
-    case Draw::uniform: return key.uniform(p.shape, -p.init.scale, p.init.scale, dtype);
+    case Draw::zeros: return Tensor::zeros(p.shape, dtype, device);
+    case Draw::ones: return Tensor::full(p.shape, 1, dtype, device);
+    case Draw::constant: return Tensor::full(p.shape, p.init.scale, dtype, device);
+    case Draw::normal: return key.normal(p.shape, 0, p.init.scale, dtype, device);
+    case Draw::truncated_normal: return key.truncated_normal(p.shape, p.init.scale, dtype, device);
+    case Draw::uniform: return key.uniform(p.shape, -p.init.scale, p.init.scale, dtype, device);
   }
   throw Bug("unknown initialisation");
 }
@@ -92,7 +92,7 @@ Arena::Arena(Module& module, const Key& key, DType dtype, Device device) {
   values_ = Tensor::zeros({total}, dtype, device);
   grads_ = Tensor::zeros({total}, dtype, device);
   for (const Slot& s : slots_) {
-    value(s).copy_(drawn(*s.parameter, key.at(s.parameter->name), dtype));
+    value(s).copy_(drawn(*s.parameter, key.at(s.parameter->name), dtype, device));
     s.parameter->var = Var::leaf(value(s), grad(s), s.parameter->name);
   }
 }

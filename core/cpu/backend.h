@@ -65,4 +65,7 @@ class CpuBackend final : public Backend {
   void adam(const kernels::Adam& a, const kernels::AdamSlice* slices, int count) override;
 };
 
+// Bytes that token_logprobs_grad keeps for itself.
+std::size_t scratch_of(const kernels::TokenLogprobsGrad& t);
+
 }  // namespace plumb::cpu

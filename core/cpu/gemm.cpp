@@ -31,9 +31,10 @@ const GemmTable& table() {
   return chosen;
 }
 
-bool multiplies_bf16() {
-  static const bool yes = table().bf16 && has_bf16_dot();
-  return yes;
+using F32Gemm = decltype(GemmTable::f32);
+F32Gemm bf16_gemm() {  // bf16 is widened where the CPU does not multiply it
+  static const F32Gemm chosen = has_tiles() ? table().bf16_tiles : has_bf16_dot() ? table().bf16 : table().f32;
+  return chosen;
 }
 
 template <class T>
@@ -83,8 +84,7 @@ AnyGemm any_of(const Gemm<T>& g) {
 void gemm_serial(const AnyGemm& g) {
   if (g.c_dtype == DType::f64) return table().f64(call_of<double>(g), thread_scratch());
   const GemmCall<float> call = call_of<float>(g);
-  const bool pairs = call.a_bf16 && call.b_bf16 && multiplies_bf16();
-  (pairs ? table().bf16 : table().f32)(call, thread_scratch());
+  (call.a_bf16 && call.b_bf16 ? bf16_gemm() : table().f32)(call, thread_scratch());
 }
 void gemm_serial(const Gemm<float>& g) { gemm_serial(any_of(g)); }
 void gemm_serial(const Gemm<double>& g) { gemm_serial(any_of(g)); }

@@ -28,6 +28,8 @@ struct GemmTable {
   // Both operands bf16, multiplied in pairs (2i, 2i + 1 of a part, an odd tail padded by zero) by vdpbf16ps; null where
   // the instruction set has none, and to be called only when has_bf16_dot().
   void (*bf16)(const GemmCall<float>& call, void* scratch) = nullptr;
+  // The same on the tile unit: chains of 32 k at a time, from C on. To be called only when has_tiles().
+  void (*bf16_tiles)(const GemmCall<float>& call, void* scratch) = nullptr;
 };
 
 constexpr size_t gemm_scratch_bytes = 1 << 20;  // 64-byte aligned, one for each thread

@@ -98,7 +98,7 @@ struct Cut {
   std::int64_t rows = 1, columns = 1, down = 1, across = 1;
 };
 Cut cut_for(const Plan& p) {
-  constexpr std::int64_t least_work = 1 << 20, row_step = 12, column_step = 32;
+  constexpr std::int64_t least_work = 1 << 20, row_step = 48, column_step = 32;  // whole register tiles
   const int threads = num_threads();
   Cut cut{p.one.m, p.one.n, 1, 1};
   const auto round_up = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; };

@@ -165,7 +165,18 @@ void backward(const kernels::TokenLogprobsGrad& g) {
   }
 }
 
+template <class T>
+std::size_t scratch_as(const kernels::TokenLogprobs& t) {
+  std::int64_t rows = 0;
+  each_chunk<T>(t.rows, t.vocab, [&](const Chunk& c) { rows = std::max(rows, c.count); });
+  return static_cast<std::size_t>(rows * token_stride<T>(t.vocab)) * sizeof(T);
+}
+
 }  // namespace
+
+std::size_t scratch_of(const kernels::TokenLogprobsGrad& g) {
+  return g.forward.dtype == DType::f64 ? scratch_as<double>(g.forward) : scratch_as<float>(g.forward);
+}
 
 void CpuBackend::token_logprobs_grad(const kernels::TokenLogprobsGrad& t) {
   if (t.forward.dtype == DType::f64) backward<double>(t);

@@ -14,9 +14,10 @@ using hdf5::Session;
 
 class Writer {
  public:
-  explicit Writer(const Path& path) : path_(path), session_(path_) {
+  // Memory for `bytes` of tensors is asked for at once: growing step by step would hold the file twice.
+  Writer(const Path& path, std::size_t bytes) : path_(path), session_(path_) {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
-    session_.check(H5Pset_fapl_core(access, std::size_t{1} << 20, false), "asking for a file in memory");
+    session_.check(H5Pset_fapl_core(access, bytes + (std::size_t{1} << 20), false), "asking for a file in memory");
     H5Pset_obj_track_times(creation, false);  // else the bytes depend on the clock
     file_ = Handle(session_.check(H5Fcreate("plumb-in-memory", H5F_ACC_TRUNC, creation, access), "making the file"),
                    H5Fclose);
@@ -112,7 +113,10 @@ class Writer {
 }  // namespace
 
 void write_hdf5(const Path& path, const Hdf5Content& content) {
-  Writer writer(path);
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : content.tensors)
+    bytes += static_cast<std::size_t>(value.numel()) * size_of(value.dtype());
+  Writer writer(path, bytes);
   for (const auto& [name, value] : content.tensors) writer.tensor(name, value);
   for (const auto& [name, values] : content.texts) writer.texts(name, values);
   for (const auto& [name, values] : content.attributes) writer.attributes(name, values);

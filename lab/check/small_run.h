@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/parallel.h"
 #include "lab/run/trainer.h"
 
 namespace plumb::lab {
@@ -12,5 +13,11 @@ RunConfig smallest_config();  // milliseconds, and files as small as they get: 4
 
 // Digest of everything after some steps: parameters, moments, states, metrics, validation loss.
 std::string outcome_of(const RunConfig& config, std::int64_t steps);
+
+// Puts the number of threads back at the end.
+struct ThreadsKept {
+  int before = num_threads();
+  ~ThreadsKept() { set_num_threads(before); }
+};
 
 }  // namespace plumb::lab

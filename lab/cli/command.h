@@ -59,7 +59,7 @@ struct Option {
   bool repeatable = false;
 };
 
-enum class Group { runs, studies, objectives, data, machine };
+enum class Group { runs, results, studies, objectives, data, machine };
 
 struct Command {
   std::string name;

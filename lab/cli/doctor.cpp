@@ -13,6 +13,8 @@
 #include "lab/cli/command.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/available_memory.h"
+#include "lab/run/memory_estimate.h"
 #include "lab/run/trainer.h"
 
 namespace plumb::cli {
@@ -34,22 +36,33 @@ nlohmann::json machine() {
           {"libraries", libraries},
           {"cpu", cpu::cpu_model()},
           {"isa", cpu::name_of(cpu::isa())},
-          {"bf16_products", cpu::has_bf16_dot() ? "AVX512_BF16" : "widened to f32"},
+          {"bf16_products", cpu::has_tiles()      ? "AMX"
+                            : cpu::has_bf16_dot() ? "AVX512_BF16"
+                                                  : "widened to f32"},
           {"threads", num_threads()},
           {"memory_gib", machine_memory() / (1 << 30)},
           {"matmul_peak_gflops", cpu::measure_peak_gflops(DType::f32, num_threads())},
           {"gpu", gpu.empty() ? backend(Device{DeviceKind::cuda, 0}).describe() : "none: " + gpu}};
 }
 
-// Parameters, floating-point operations, memory and time of a configuration. Memory is measured: one step is taken.
-nlohmann::json cost(const Arguments& a, double peak_gflops) {
-  const Value root = load_config(a.word("CONFIG"), a.common.set);
-  lab::RunConfig config;
-  read(root, config);
+constexpr double mib = 1 << 20;
+
+nlohmann::json memory_of(const lab::MemoryEstimate& estimate, const lab::AvailableMemory& available) {
+  nlohmann::json parts;
+  for (const auto& p : estimate.parts) parts.push_back({{"name", p.name}, {"mib", p.bytes / mib}});
+  return {{"parts", parts},
+          {"process_mib", estimate.total() / mib},
+          {"tensors_mib", estimate.tensors / mib},
+          {"available_mib", available.bytes / mib},
+          {"limit", available.limit},
+          {"fits", estimate.total() - estimate.program <= available.bytes}};
+}
+
+// Parameters, floating-point operations and time of a configuration, by taking steps.
+nlohmann::json measured_cost(const Value& root, const lab::RunConfig& config, double peak_gflops) {
   lab::Trainer trainer = with_places(root, [&] { return lab::Trainer(config); });
   const double tokens = static_cast<double>(config.train.batch * config.model.context);
   const double flops = trainer.train_flops_per_token() * tokens;
-  reset_peak_memory();
   trainer.step();
   const auto before = std::chrono::steady_clock::now();
   trainer.step();
@@ -58,16 +71,45 @@ nlohmann::json cost(const Arguments& a, double peak_gflops) {
           {"data", trainer.data().describe()},
           {"tokens_per_step", tokens},
           {"gflop_per_step", flops / 1e9},
-          {"peak_memory_mib", static_cast<double>(memory_stats().peak) / (1 << 20)},
+          {"peak_memory_mib", static_cast<double>(memory_stats().peak) / mib},
           {"seconds_per_step", seconds},
           {"share_of_peak", flops / 1e9 / seconds / peak_gflops},
           {"steps", config.run.steps},
           {"total_seconds", seconds * static_cast<double>(config.run.steps)}};
 }
 
+// What a configuration would cost: its memory as estimated, the rest as measured unless it does not fit.
+nlohmann::json cost(const Arguments& a, double peak_gflops) {
+  const Value root = load_config(a.word("CONFIG"), a.common.set);
+  lab::RunConfig config;
+  read(root, config);
+  const auto memory =
+      with_places(root, [&] { return memory_of(lab::estimate_memory(config), lab::available_memory()); });
+  nlohmann::json j = memory["fits"] ? measured_cost(root, config, peak_gflops) : nlohmann::json::object();
+  j["memory"] = memory;
+  return j;
+}
+
+void print_memory(const nlohmann::json& cost) {
+  const auto& memory = cost["memory"];
+  const auto line = [](const std::string& name, const nlohmann::json& size, const std::string& note = {}) {
+    fmt::print("  {:<44} {:>10}{}\n", name, lab::bytes_text(size.get<double>() * mib), note);
+  };
+  fmt::print("memory, as estimated\n");
+  for (const auto& p : memory["parts"]) line(p["name"].get<std::string>(), p["mib"]);
+  line("the whole process", memory["process_mib"]);
+  line("of that, tensors of a training step", memory["tensors_mib"],
+       cost.contains("peak_memory_mib")
+           ? fmt::format("  (measured {})", lab::bytes_text(cost["peak_memory_mib"].get<double>() * mib))
+           : "");
+  line("available", memory["available_mib"], "  (" + memory["limit"].get<std::string>() + ")");
+  if (!memory["fits"]) fmt::print("  it does not fit: no step was taken\n");
+}
+
 void print(const nlohmann::json& j, const std::string& title) {
   fmt::print("{}\n", title);
   for (const auto& [key, value] : j.items()) {
+    if (key == "memory") continue;  // a table of its own
     if (value.is_object()) {
       std::string line;
       for (const auto& [k, v] : value.items())
@@ -93,7 +135,9 @@ int doctor(const Arguments& a) {
   print(j["machine"], "machine");
   if (!j.contains("config")) return 0;
   print(j["config"], a.word("CONFIG"));
-  fmt::print("  {:<20} {}\n", "time", duration_text(j["config"]["total_seconds"].get<double>()));
+  if (j["config"].contains("total_seconds"))
+    fmt::print("  {:<20} {}\n", "time", duration_text(j["config"]["total_seconds"].get<double>()));
+  print_memory(j["config"]);
   return 0;
 }
 

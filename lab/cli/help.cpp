@@ -9,7 +9,7 @@
 namespace plumb::cli {
 namespace {
 
-constexpr const char* titles[] = {"Runs", "Studies", "Objectives", "Data", "Machine and files"};
+constexpr const char* titles[] = {"Runs", "What a run gave", "Studies", "Objectives", "Data", "Machine and files"};
 
 std::string usage_of(const Command& c) {
   std::string usage = "plumb " + c.name;
@@ -78,7 +78,11 @@ std::string help_text() {
   text += "\nCommon options\n";
   for (const auto& o : common_options)
     if (is_taken(o)) text += option_line(o);
-  return text + "\nplumb COMMAND --help shows an example; plumb --version names the build.\n";
+  return text + R"(
+Start with
+  plumb train examples/copy_language/gpt.toml --set run.steps=300
+  plumb COMMAND --help   each has an example; docs/tutorial.md is a first study
+)";
 }
 
 std::string help_text(const Command& c) {

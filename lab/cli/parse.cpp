@@ -12,14 +12,14 @@ namespace plumb::cli {
 
 const std::vector<Option> common_options = {
     {"--out", "DIR", "folder for results"},
-    {"--set", "KEY=VALUE", "override a key of the configuration", true},
+    {"--set", "KEY=VALUE", "override a key of the file", true},
     {"--device", "cpu|cuda", "where to compute"},
-    {"--threads", "N", "threads of a process"},
+    {"--threads", "N", "threads; as many as cores when left out"},
     {"--jobs", "N", "processes at a time"},
     {"--json", "", "results as JSON on stdout"},
     {"--dry-run", "", "say what would be done, and stop"},
     {"--quiet", "", "no progress"},
-    {"--plugin", "FILE", "load a shared object with objectives of your own", true},
+    {"--plugin", "FILE", "load objectives of your own", true},
 };
 
 std::vector<Option> common_options_of(const Command& command) {

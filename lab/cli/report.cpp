@@ -58,7 +58,7 @@ int list(const Arguments& a) {
 }
 
 const Registration report_command({.name = "report",
-                                   .group = Group::runs,
+                                   .group = Group::results,
                                    .help = "write a self-contained HTML report of one or several runs",
                                    .example = "plumb report runs/seed7 runs/seed8 --out runs/both",
                                    .words = {{.name = "RUN", .help = "run folders", .many = true}},
@@ -66,7 +66,7 @@ const Registration report_command({.name = "report",
                                    .without = {"--set", "--device", "--jobs", "--dry-run"},
                                    .run = report});
 const Registration list_command({.name = "list",
-                                 .group = Group::runs,
+                                 .group = Group::results,
                                  .help = "list runs with their status and losses",
                                  .example = "plumb list runs",
                                  .words = {{.name = "FOLDER", .help = "where runs are (runs)", .optional = true}},

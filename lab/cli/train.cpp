@@ -7,6 +7,8 @@
 #include "lab/cli/command.h"
 #include "lab/cli/outcome.h"
 #include "lab/config/read.h"
+#include "lab/run/available_memory.h"
+#include "lab/run/memory_estimate.h"
 #include "lab/run/run_loop.h"
 #include "lab/run/summary.h"
 
@@ -24,12 +26,21 @@ std::string free_folder(const std::string& config) {
   return folder;
 }
 
+// To stderr: what a dry run prints on stdout is a configuration.
+void show_memory_need(const lab::RunConfig& config) {
+  const auto available = lab::available_memory();
+  fmt::print(stderr, "memory    about {}; {} leaves {}\n", lab::bytes_text(lab::estimate_memory(config).total()),
+             available.limit, lab::bytes_text(available.bytes));
+}
+
 int train(const Arguments& a) {
   const Value root = load_config(a.word("CONFIG"), a.common.set);
   lab::RunConfig config;
   read(root, config);
   if (a.common.dry_run) {
     fmt::print("{}", a.common.json ? write_json(to_value(config)) + "\n" : resolved_toml(config));
+    show_memory_need(config);
+    if (!a.has("--no-memory-check")) lab::require_memory(config);
     return 0;
   }
   const std::string folder = a.common.out.empty() ? free_folder(a.word("CONFIG")) : a.common.out;
@@ -40,6 +51,7 @@ int train(const Arguments& a) {
                                 .command = fmt::format("plumb train {}{}", a.word("CONFIG"), overrides),
                                 .quiet = a.common.quiet || a.common.json,
                                 .sample = true,
+                                .check_memory = !a.has("--no-memory-check"),
                                 .device = parse_device(a.common.device.empty() ? "cpu" : a.common.device)};
   return show_outcome(a, folder, with_places(root, [&] { return lab::start_run(config, request); }));
 }
@@ -60,9 +72,12 @@ int resume(const Arguments& a) {
                                 .command = "plumb resume",
                                 .quiet = a.common.quiet || a.common.json,
                                 .sample = true,
+                                .check_memory = !a.has("--no-memory-check"),
                                 .device = parse_device(a.common.device.empty() ? "cpu" : a.common.device)};
   return show_outcome(a, folder, lab::resume_run(request, expected));
 }
+
+const Option unchecked{"--no-memory-check", "", "begin even if it will not fit in memory"};
 
 const Registration train_command(
     {.name = "train",
@@ -70,7 +85,7 @@ const Registration train_command(
      .help = "train a model from a configuration",
      .example = "plumb train examples/copy_language/gpt.toml --set run.seed=7 --out runs/seed7",
      .words = {{.name = "CONFIG", .help = "a TOML file"}},
-     .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}},
+     .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}, unchecked},
      .without = {"--jobs"},
      .run = train});
 const Registration resume_command({.name = "resume",
@@ -78,8 +93,8 @@ const Registration resume_command({.name = "resume",
                                    .help = "go on with a run that was stopped or killed, to the same bits",
                                    .example = "plumb resume runs/seed7",
                                    .words = {{.name = "RUN", .help = "the folder of the run"}},
-                                   .options = {{"--config", "FILE",
-                                                "refuse unless the run was started with this configuration"}},
+                                   .options = {{"--config", "FILE", "refuse a run that was not started with this one"},
+                                               unchecked},
                                    .without = {"--out", "--jobs", "--dry-run"},
                                    .run = resume});
 

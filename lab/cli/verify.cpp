@@ -58,7 +58,7 @@ const Registration verify_command({.name = "verify",
                                    .without = {"--out", "--set", "--jobs", "--dry-run"},
                                    .run = verify});
 const Registration diff_command({.name = "diff",
-                                 .group = Group::runs,
+                                 .group = Group::results,
                                  .help = "what differs between two runs, configuration first",
                                  .example = "plumb diff runs/seed7 runs/seed8",
                                  .words = {{.name = "RUN", .help = "two run folders", .many = true}},

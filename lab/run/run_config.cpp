@@ -57,6 +57,15 @@ std::unique_ptr<TokenData> DataOptions::open(std::uint64_t run_seed, const std::
   return std::make_unique<TextData>(text, run_seed, cache_folder);
 }
 
+std::int64_t DataOptions::vocab() const {
+  if (kind == DataKind::copy_language) return copy_language.vocab;
+  std::int64_t size = 0;
+  at_key("data.tokenizer", [&] { size = make_tokenizer(text.tokenizer)->vocab(); });
+  return size;
+}
+
+double DataOptions::memory() const { return kind == DataKind::copy_language ? copy_language.memory() : 0; }
+
 void TrainOptions::fields(Fields& f) {
   f("batch", batch).at_least(1).unit("sequences").help("of one optimiser step");
   f("micro_batch", micro_batch)

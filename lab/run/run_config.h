@@ -27,10 +27,12 @@ struct RunOptions {
 
 struct DataOptions {
   DataKind kind = DataKind::copy_language;
-  worlds::CopyLanguageOptions copy_language;
+  worlds::CopyLanguageOptions copy_language{.length = 65};  // the default context, and a last target
   TextOptions text;
   void fields(Fields& f);
   std::unique_ptr<TokenData> open(std::uint64_t run_seed, const std::string& cache_folder) const;
+  std::int64_t vocab() const;  // of the data, without opening it
+  double memory() const;       // bytes it takes once open; mapped files take none
 };
 
 struct TrainOptions {

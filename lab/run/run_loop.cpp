@@ -5,13 +5,16 @@
 #include <cmath>
 
 #include "core/build_info.h"
+#include "core/cpu/gemm.h"  // check: allow devices, the peak of this very CPU is what a step is held against
 #include "core/cpu/isa.h"
 #include "core/parallel.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/memory_estimate.h"
 #include "lab/run/origin.h"
 #include "lab/run/summary.h"
 #include "lab/signals.h"
+#include "lab/store/note.h"
 #include "models/sampler.h"
 
 namespace plumb::lab {
@@ -51,6 +54,10 @@ std::map<std::string, std::string> provenance(const RunRequest& r, const RunConf
           {"data", data}};
 }
 
+DType product_dtype(Precision p) {
+  return p == Precision::f64 ? DType::f64 : p == Precision::bf16 ? DType::bf16 : DType::f32;
+}
+
 // One life of the loop, from wherever the trainer stands to the end of the run or a signal.
 class Loop {
  public:
@@ -64,7 +71,7 @@ class Loop {
   RunOutcome run() {
     watch_signals();
     for (const auto& info : metric_infos()) store_.describe(info);  // again when resumed: a kill may have come before
-    const auto began = Clock::now();
+    began_ = Clock::now();
     const std::int64_t first = trainer_.steps_done();
     while (trainer_.steps_done() < o_.steps && !stopped_early()) {
       if (stop_requested()) return end(Ending::interrupted);
@@ -75,8 +82,9 @@ class Loop {
       if (o_.eval_every > 0 && done % o_.eval_every == 0 && done < o_.steps) evaluate(done);
       const std::int64_t every = trainer_.config().checkpoint.every;
       if (every > 0 && done % every == 0 && done < o_.steps) save();
-      const double speed = static_cast<double>((done - first) * r.tokens) / std::max(seconds_since(began), 1e-9);
-      progress_.update({.step = done, .loss = r.loss, .tokens_per_second = speed});
+      const double speed = static_cast<double>((done - first) * r.tokens) / std::max(seconds_since(began_), 1e-9);
+      progress_.update(
+          {.step = done, .loss = r.loss, .tokens_per_second = speed, .share_of_peak = share_of_peak(speed)});
       if (done % o_.log_every == 0) store_.timing(done, std::vector<store::NamedValue>{{"tokens_per_second", speed}});
     }
     return end(trainer_.steps_done() < o_.steps ? Ending::early_stopped : Ending::finished);
@@ -99,6 +107,17 @@ class Loop {
                                                         {"grad_norm", r.grad_norm},
                                                         {"learning_rate", r.lr},
                                                         {"num_tokens", static_cast<double>(done * r.tokens)}});
+  }
+
+  // Executed products over what the same threads reach in a large one. Runs of a second are not made to wait for the
+  // measurement, a twentieth of a second that counts as none of the run's; NaN until then, and on a GPU.
+  double share_of_peak(double tokens_per_second) {
+    if (std::isnan(peak_flops_) && !request_.quiet && request_.device == cpu_device && seconds_since(began_) > 1) {
+      const auto before = Clock::now();
+      peak_flops_ = 1e9 * cpu::measure_peak_gflops(product_dtype(trainer_.config().train.precision), num_threads());
+      began_ += Clock::now() - before;
+    }
+    return tokens_per_second * trainer_.train_flops_per_token() / peak_flops_;
   }
 
   double evaluate(std::int64_t done) {
@@ -144,10 +163,10 @@ class Loop {
         return diverged(fmt::format("the validation loss is {}; ", out.val_loss));
       out.floor = trainer_.entropy_floor();
       if (request_.sample) out.sample = sample_text(trainer_, o_.sample_tokens);
-      Value note(Table{{"ending", name_of(ending), {}}, {"val_loss", out.val_loss, {}}});
-      if (out.floor) note.set("entropy_floor", *out.floor);
-      if (!out.sample.empty()) note.set("sample", out.sample);
-      store_.event(trainer_.steps_done(), write_json(note));
+      store_.event(
+          trainer_.steps_done(),
+          store::write_note(
+              {.ending = name_of(ending), .sample = out.sample, .val_loss = out.val_loss, .entropy_floor = out.floor}));
     }
     save();
     store_.publish();
@@ -164,7 +183,7 @@ class Loop {
                    .sample = {},
                    .blame = seen + trainer_.blame(),
                    .warnings = {}};
-    store_.event(out.steps, write_json(Table{{"ending", name_of(out.ending), {}}, {"blame", out.blame, {}}}));
+    store_.event(out.steps, store::write_note({.ending = name_of(out.ending), .blame = out.blame}));
     store_.publish();
     progress_.finish();
     if (o_.on_divergence == OnDivergence::stop)
@@ -179,6 +198,8 @@ class Loop {
   const RunRequest& request_;
   const RunOptions o_;
   Progress progress_;
+  Clock::time_point began_;
+  double peak_flops_ = std::nan("");
   double best_ = INFINITY, last_ = 0;
   std::int64_t worse_ = 0, evaluated_at_ = -1;
 };
@@ -186,17 +207,14 @@ class Loop {
 // The outcome that a finished run wrote down, if it is one.
 std::optional<RunOutcome> ended(const store::JournalContent& rows) {
   if (rows.events.empty()) return {};
-  const Value note = read_flat_json(rows.events.back().json);
-  const Value *ending = note.find("ending"), *loss = note.find("val_loss"), *floor = note.find("entropy_floor"),
-              *sample = note.find("sample");
-  if (!loss || !loss->as_number()) return {};
+  const auto note = store::read_note(rows.events.back().json);
+  if (!note || !note->val_loss) return {};
   RunOutcome out;
-  const bool early = ending && *ending == Value(name_of(Ending::early_stopped));
-  out.ending = early ? Ending::early_stopped : Ending::finished;
+  out.ending = note->ending == name_of(Ending::early_stopped) ? Ending::early_stopped : Ending::finished;
   out.steps = rows.events.back().step;
-  out.val_loss = *loss->as_number();
-  if (floor && floor->as_number()) out.floor = *floor->as_number();
-  if (sample && sample->as_text()) out.sample = *sample->as_text();
+  out.val_loss = *note->val_loss;
+  out.floor = note->entropy_floor;
+  out.sample = note->sample;
   return out;
 }
 
@@ -210,9 +228,15 @@ RunConfig parsed(const std::string& text, const std::string& name) {
   return c;
 }
 
+// Memory of the host; what a GPU has is asked of its driver, allocation by allocation.
+void check_memory(const RunConfig& config, const RunRequest& request, Beginning beginning) {
+  if (request.check_memory && request.device == cpu_device) require_memory(config, beginning);
+}
+
 }  // namespace
 
 RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
+  check_memory(config, request, request.from.empty() ? Beginning::fresh : Beginning::from_parameters);
   Trainer trainer(config, (std::filesystem::path(request.folder) / "cache").string(), request.device);
   std::optional<Origin> origin;
   if (!request.from.empty()) trainer.load_parameters((origin = read_origin(request.from))->parameters);
@@ -234,6 +258,7 @@ RunOutcome resume_run(const RunRequest& request, const std::optional<RunConfig>&
       throw UserError(fmt::format("the run was started with another configuration: {} (its own | given){}", d[0],
                                   d.size() > 1 ? fmt::format(", and {} more keys differ", d.size() - 1) : ""),
                       request.folder, "`plumb resume RUN` takes the run's own; start a new run for another one");
+  check_memory(config_of_run(request.folder), request, Beginning::resumed);
   store::Resumption how;
   auto store = store::RunStore::resume(request.folder, how);
   const RunConfig config = parsed(store.config(), request.folder + "/config.toml");

@@ -27,7 +27,8 @@ struct RunRequest {
   std::string from = {};     // a checkpoint (or run) whose parameters to start from
   std::string command = {};  // for the provenance
   bool quiet = false;
-  bool sample = true;  // draw the sample at the end
+  bool sample = true;        // draw the sample at the end
+  bool check_memory = true;  // refuse what would not fit
   Device device = cpu_device;
 };
 

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "lab/config/read.h"
+#include "lab/store/note.h"
 
 namespace plumb::lab {
 namespace {
@@ -26,9 +27,8 @@ std::optional<double> last_of(const store::JournalContent& rows, const char* nam
 std::string status_of(const store::RunContent& run) {
   if (!run.damage.empty()) return "damaged";
   if (run.rows.events.empty()) return "unfinished";
-  const Value note = read_flat_json(run.rows.events.back().json);
-  const Value* ending = note.find("ending");
-  return ending && ending->as_text() ? *ending->as_text() : "unfinished";
+  const auto note = store::read_note(run.rows.events.back().json);
+  return note ? note->ending : "unfinished";
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ RunStore RunStore::create(const Path& folder, const std::string& config,
                           const std::map<std::string, std::string>& provenance) {
   files::make_folders(folder);
   if (std::filesystem::exists(folder / "journal") || std::filesystem::exists(folder / "run.h5")) {
-    throw UserError("there is a run here already", folder.string(), "resume it, or choose another --out");
+    throw UserError("there is a run here already", folder.string(),
+                    fmt::format("`plumb resume {}` goes on with it; or choose another --out", folder.string()));
   }
   files::remove_stale_temporaries(folder);
   files::write_atomically(folder / "config.toml", config);  // first: a journal without a config cannot be resumed

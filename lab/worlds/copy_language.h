@@ -19,6 +19,7 @@ struct CopyLanguageOptions {
   // Floors of such languages lie between 1.1 and 2.3 nats; that of this seed, 2.29, is near the 2.274 of the study of
   // small-scale proxies whose losses it is to be compared with.
   std::int64_t seed = 175;
+  double memory() const { return 2.0 * sizeof(double) * static_cast<double>(vocab * (vocab + 1)); }  // of the tables
   void fields(Fields& f) {
     f("vocab", vocab).at_least(2).at_most(8192).unit("tokens").help("size of the vocabulary");
     f("copy_probability", copy_probability)

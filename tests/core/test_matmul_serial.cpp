@@ -136,6 +136,63 @@ void check_random(unsigned seed, int cases) {
 TEST(GemmSerial, F32EqualsThePlainLoopBitForBit) { check_random<float>(1, 400); }
 TEST(GemmSerial, F64EqualsThePlainLoopBitForBit) { check_random<double>(2, 250); }
 
+// Steps of 32 k from each multiple of k_example, each summed as Intel's manual writes tdpbf16ps: the even and the odd k in
+// a chain of fma each, then both together, then onto C.
+void plain_tiles(const GemmCall<float>& g) {
+  const auto value = [](const void* data, std::int64_t at) {
+    return static_cast<float>(static_cast<const Bf16*>(data)[at]);
+  };
+  const std::int64_t segment = g.k_example > 0 ? g.k_example : g.k;
+  for (std::int64_t i = 0; i < g.m; ++i)
+    for (std::int64_t j = 0; j < g.n; ++j) {
+      float sum = g.accumulate ? g.c[i * g.c_row + j * g.c_col] : 0;
+      for (std::int64_t s = 0; s < g.k; s += segment)
+        for (std::int64_t p = s; p < std::min(s + segment, g.k); p += 32) {
+          float half[2] = {0, 0};
+          for (std::int64_t k = p; k < std::min({p + 32, s + segment, g.k}); ++k)
+            half[(k - p) % 2] = std::fma(value(g.a, i * g.a_row + k * g.a_col), value(g.b, k * g.b_row + j * g.b_col),
+                                         half[(k - p) % 2]);
+          sum += half[0] + half[1];
+        }
+      g.c[i * g.c_row + j * g.c_col] = sum;
+    }
+}
+
+TEST(GemmSerial, Bf16TilesEqualThePlainLoopBitForBit) {
+  if (!has_tiles()) GTEST_SKIP() << "this CPU has no AMX";
+  std::mt19937 random(4);
+  for (int i = 0; i < 300; ++i) {
+    GemmCall<float> g{.m = random_size(random), .n = random_size(random), .k = random_size(random)};
+    if (i % 7 == 0) g.m = 1;
+    if (i % 13 == 0) g.k = 900 + random_size(random);
+    if (i % 17 == 0) g.n = 400 + random_size(random);
+    const Layout la = random_layout(g.m, g.k, random), lb = random_layout(g.k, g.n, random),
+                 lc = random_layout(g.m, g.n, random);
+    const auto narrow = [&](std::size_t n) {
+      std::vector<Bf16> v;
+      for (const float x : random_values<float>(n, random)) v.push_back(Bf16(x));
+      return v;
+    };
+    const auto a = narrow(la.size), b = narrow(lb.size);
+    const auto c = random_values<float>(lc.size, random);
+    const std::int64_t examples[] = {0, 0, 0, 1, 7, 32, 96, 100, 256, 1000};
+    g.a = a.data(), g.a_row = la.row, g.a_col = la.column, g.a_bf16 = true;
+    g.b = b.data(), g.b_row = lb.row, g.b_col = lb.column, g.b_bf16 = true;
+    g.c_row = lc.row, g.c_col = lc.column;
+    g.accumulate = random() % 2, g.k_example = examples[random() % 10];
+    std::vector<std::byte> scratch(gemm_scratch_bytes);
+    std::vector<float> expected = c, got = c;
+    g.c = expected.data();
+    plain_tiles(g);
+    g.c = got.data();
+    avx512::gemm_table().bf16_tiles(g, scratch.data());
+    ASSERT_EQ(0, std::memcmp(expected.data(), got.data(), got.size() * sizeof(float)))
+        << "case " << i << ": " << g.m << "x" << g.k << "x" << g.n << " a " << g.a_row << "," << g.a_col << " b "
+        << g.b_row << "," << g.b_col << " c " << g.c_row << "," << g.c_col << " accumulate " << g.accumulate
+        << " k_example " << g.k_example;
+  }
+}
+
 TEST(GemmSerial, EmptyDimensionsDoNothing) {
   for (const Target& target : targets()) {
     float c[4] = {1, 2, 3, 4};

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "core/parallel.h"
 #include "lab/cli/parse.h"
 #include "lab/signals.h"
@@ -58,13 +60,21 @@ Ran plumb(std::vector<const char*> words) {
   return {code, std::move(out), testing::internal::GetCapturedStderr()};
 }
 
+// A screen of 40 lines and 80 columns: neither scrolls nor wraps.
+void expect_one_screen(const std::string& text, const std::string& whose) {
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 40) << whose;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << whose << ": " << line;
+}
+
 TEST(CommandLine, HelpListsEveryCommandOnOneScreen) {
   for (const auto& words : std::vector<std::vector<const char*>>{{}, {"--help"}, {"-h"}}) {
     const auto r = plumb(words);
     EXPECT_EQ(r.code, 0);
     EXPECT_EQ(r.err, "");
     for (const auto& c : commands()) EXPECT_THAT(r.out, HasSubstr("  " + c.name + " "));
-    EXPECT_LE(std::count(r.out.begin(), r.out.end(), '\n'), 52);
+    expect_one_screen(r.out, "plumb");
+    EXPECT_THAT(r.out, HasSubstr("docs/tutorial.md"));
   }
 }
 
@@ -73,6 +83,7 @@ TEST(CommandLine, EveryCommandShowsAnExampleAndIsComplete) {
     const auto r = plumb({c.name.c_str(), "--help"});
     EXPECT_EQ(r.code, 0);
     EXPECT_THAT(r.out, HasSubstr("Example\n  plumb " + c.name));
+    expect_one_screen(r.out, c.name);
     EXPECT_NE(c.run, nullptr) << c.name;
     EXPECT_LE(c.help.size(), 64u) << c.name;
     for (const auto& o : c.options) EXPECT_TRUE(o.flag.starts_with("--")) << o.flag;

@@ -57,7 +57,25 @@ TEST(Progress, ATerminalGetsABarThatFits) {
   EXPECT_THAT(text, HasSubstr("\r\x1b[Ksaved\n"));
   EXPECT_EQ(text.back(), '\n');
   const auto narrow = shown({.steps = 10, .width = 12}, [](Progress& p, double&) { p.update({.step = 5, .loss = 1}); });
-  EXPECT_EQ(narrow, "\r\x1b[Kstep 5/10  \n");
+  EXPECT_EQ(narrow, "\r\x1b[Kstep 5/10\n");
+}
+
+// The line of a long run, as long as it gets, on terminals of several widths.
+TEST(Progress, ANarrowTerminalLosesWholeFieldsAndTheLeastFirst) {
+  const auto drawn = [](int width) {
+    const auto text = shown({.steps = 20000, .width = width}, [](Progress& p, double& now) {
+      now += 3725;
+      p.update({.step = 10000, .loss = 10.25, .tokens_per_second = 123456, .share_of_peak = 0.814});
+    });
+    return text.substr(4, text.size() - 5);  // without "\r\x1b[K" and the last "\n"
+  };
+  EXPECT_EQ(drawn(12), "step 10000/");  // not even the step fits
+  EXPECT_EQ(drawn(20), "step 10000/20000");
+  EXPECT_EQ(drawn(40), "step 10000/20000  loss 10.2500");
+  EXPECT_EQ(drawn(50), "step 10000/20000  loss 10.2500  1 h 02 min left");
+  EXPECT_EQ(drawn(70), "step 10000/20000  loss 10.2500  123.5k tokens/s  1 h 02 min left");
+  EXPECT_EQ(drawn(80), "step 10000/20000  loss 10.2500  123.5k tokens/s  81 % of peak  1 h 02 min left");
+  EXPECT_EQ(drawn(200), "[###############...............] " + drawn(80));
 }
 
 TEST(Progress, QuietWritesNothing) {

@@ -7,8 +7,9 @@ namespace plumb::cpu::PLUMB_ISA_NS {
 
 #if defined(PLUMB_ISA_avx512)
 void gemm_bf16(const GemmCall<float>& call, void* scratch);  // gemm_bf16.cpp
+void gemm_amx(const GemmCall<float>& call, void* scratch);   // gemm_amx.cpp
 #else
-constexpr decltype(GemmTable::bf16) gemm_bf16 = nullptr;
+constexpr decltype(GemmTable::bf16) gemm_bf16 = nullptr, gemm_amx = nullptr;
 #endif
 
 namespace {
@@ -21,11 +22,12 @@ struct Policy {
 
   // A stride of 4 KiB puts every row into the same sets of the first-level cache.
   static bool collides(int64_t stride) { return stride * static_cast<int64_t>(sizeof(T)) % 4096 == 0; }
-  // Unpacked, A pays when each element is used for few columns, B when it is used for few rows or fits the first-level
-  // cache.
+  // A is read where it lies when its rows are chains of neighbours, or when each element is used for few columns; B when
+  // it is used for few rows or fits the first-level cache.
   static bool direct_a(const GemmCall<T>& g) {
     if (g.a_bf16) return false;
-    return g.m == 1 || (g.n <= 4 * lanes<T> && !collides(g.a_row) && !collides(g.a_col));
+    return g.m == 1 || ((g.a_col == 1 || g.n <= 4 * lanes<T> || (g.a_row == 1 && g.a_col <= 256)) &&
+                        !collides(g.a_row) && !collides(g.a_col));
   }
   static bool direct_b(const GemmCall<T>& g) {
     if (g.b_bf16 || g.b_col != 1) return false;
@@ -67,7 +69,7 @@ void gemm_f64(const GemmCall<double>& call, void* scratch) { gemm<Policy<double>
 }  // namespace
 
 const GemmTable& gemm_table() {
-  static const GemmTable table{gemm_f32, gemm_f64, gemm_bf16};
+  static const GemmTable table{gemm_f32, gemm_f64, gemm_bf16, gemm_amx};
   return table;
 }
 

@@ -12,47 +12,13 @@ PLUMB_INLINE F32 multiply_add(U32 x, U32 y, F32 sum) {
 }  // namespace plumb::cpu::PLUMB_ISA_NS
 
 #include "core/cpu/isa/gemm_driver.h"
-#include "core/cpu/isa/gemm_pack.h"
+#include "core/cpu/isa/gemm_pack_pairs.h"
 #include "core/cpu/isa/gemm_tiles.h"
 
 namespace plumb::cpu::PLUMB_ISA_NS {
 namespace {
 
-using Source = PanelSource<uint16_t>;
-
-// Pairs of k whose lanes are neighbours in memory.
-void pack_pair_rows(uint32_t* to, int width, Source s, int count, int64_t pairs) {
-  for (int64_t i = 0; i < pairs; ++i) {
-    const uint16_t* p = s.from + 2 * i * s.k_stride;
-    store(to + i * width, load_u16(p, count) | load_u16(p + s.k_stride, count) << 16);
-  }
-}
-
-void pack_pairs_scattered(uint32_t* to, int width, Source s, int count, int filled, int64_t pairs) {
-  for (int64_t i = 0; i < pairs; ++i)
-    for (int l = 0; l < filled; ++l) {
-      const uint16_t* p = s.from + l * s.lane_stride + 2 * i * s.k_stride;
-      to[i * width + l] = l < count ? p[0] | static_cast<uint32_t>(p[s.k_stride]) << 16 : 0;
-    }
-}
-
-// One part of a panel; see pack_panel.
-void pack_part(uint32_t* to, int width, Source s, int count, int64_t k) {
-  const int64_t pairs = k / 2;
-  constexpr int n = lanes<float>;
-  for (int first = (width - 1) / n * n; first >= 0; first -= n) {
-    const int here = count - first < n ? count - first : n, filled = width - first < n ? width - first : n;
-    const Source group{s.from + first * s.lane_stride, s.lane_stride, s.k_stride};
-    if (s.lane_stride == 1) pack_pair_rows(to + first, width, group, here, pairs);
-    else if (s.k_stride == 1) pack_columns(to + first, width, group, here, pairs);
-    else pack_pairs_scattered(to + first, width, group, here, filled, pairs);
-    if (k % 2 == 0) continue;
-    const uint16_t* last = group.from + (k - 1) * s.k_stride;
-    for (int l = 0; l < filled; ++l) to[pairs * width + first + l] = l < here ? last[l * s.lane_stride] : 0;
-  }
-}
-
-void pack_parts(uint32_t* to, int width, Source s, int count, const KBlock& block) {
+void pack_parts(uint32_t* to, int width, PairSource s, int count, const KBlock& block) {
   for (int32_t p = 0; p < block.count; ++p) {
     pack_part(to, width, s, count, block.parts[p]);
     to += static_cast<int64_t>(block.lengths[p]) * width;

@@ -24,9 +24,9 @@ struct TileJob {
 };
 
 constexpr int64_t part_length = 96;      // kernels::Matmul::k_block
-constexpr int64_t block_k_bytes = 1536;  // of one lane, packed at once: four parts of f32
-constexpr int64_t block_m = 96;          // lanes of A and of B packed at once: 144 KiB and 672 KiB
-constexpr int64_t block_n = 448;
+constexpr int64_t block_k_bytes = 1152;  // of one lane, packed at once: three parts of f32
+constexpr int64_t block_m = 96;          // lanes of A and of B packed at once: 108 KiB and 648 KiB
+constexpr int64_t block_n = 576;
 
 // Consecutive parts of K that are packed and multiplied together.
 struct KBlock {
@@ -41,7 +41,8 @@ PLUMB_INLINE int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Takes parts from `begin` on while they fit: cuts at multiples of k_example, and in between every 96 from the
 // segment's start. A packed element holds `per_element` consecutive k; at most `most` are taken.
-static void next_block(KBlock& block, int64_t begin, int64_t k, int64_t k_example, int per_element, int64_t most) {
+[[maybe_unused]] static void next_block(KBlock& block, int64_t begin, int64_t k, int64_t k_example, int per_element,
+                                        int64_t most) {
   block.begin = begin;
   block.length = block.packed = 0;
   block.count = 0;
@@ -123,10 +124,21 @@ struct GemmDriver {
       }
     }
     for (int64_t at = 0; at < nc;) {
+      if (a_direct) fetch_next_strip(i + mc, mc, at, nc);
       const int nv = g.m == 1 && nc - at > 3 * v ? 4 : nc - at > v ? 2 : 1;  // one row: more chains to overlap
       const int64_t count = min_of(nc - at, nv * v);
       panel(i, mc, mr, longer, j + at, nv, count, packed_b + at * block.packed);
       at += count;
+    }
+  }
+
+  // While panel `at` of nc columns is worked on, its share of the rows of A that come next is fetched.
+  void fetch_next_strip(int64_t i, int64_t mc, int64_t at, int64_t nc) {
+    if (g.a_col != 1 || i + mc > g.m) return;
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(P));
+    for (int64_t r = mc * at / nc; r < mc * min_of(at + 2 * v, nc) / nc; ++r) {
+      const P* row = Policy::a_at(g, i + r, block.begin);
+      for (int64_t k = 0; k < block.length; k += line) __builtin_prefetch(row + k, 0, 2);
     }
   }
 

@@ -20,7 +20,10 @@ constexpr int k_per_element<uint32_t> = 2;
 // Lanes lie along the vector's own direction in memory.
 template <class T, class S>
 static void pack_rows(T* to, int width, PanelSource<S> s, int count, int64_t k) {
-  for (int64_t i = 0; i < k; ++i) store(to + i * width, load_as(s.from + i * s.k_stride, count, T{}));
+  for (int64_t i = 0; i < k; ++i) {
+    __builtin_prefetch(s.from + (i + 16) * s.k_stride);  // rows of another page each: nobody else foresees them
+    store(to + i * width, load_as(s.from + i * s.k_stride, count, T{}));
+  }
 }
 
 // Lanes lie across: blocks of lanes x lanes are transposed in registers. `some` of the block's k are there.
@@ -30,7 +33,10 @@ PLUMB_INLINE void pack_block(T* to, int width, PanelSource<S> s, int count, int 
   Vec<T> block[n];
   if constexpr (whole) {
 #pragma GCC unroll 16
-    for (int l = 0; l < n; ++l) block[l] = load_as(s.from + l * s.lane_stride, n, T{});
+    for (int l = 0; l < n; ++l) {
+      __builtin_prefetch(s.from + l * s.lane_stride + 2 * n * k_per_element<T>);
+      block[l] = load_as(s.from + l * s.lane_stride, n, T{});
+    }
   } else {
     for (int l = 0; l < n; ++l) block[l] = l < count ? load_as(s.from + l * s.lane_stride, some, T{}) : Vec<T>{};
   }

@@ -78,6 +78,13 @@ struct TileOfC {
     if (whole || v < nv - 1) store(p, x);
     else store_first(p, x, last);
   }
+  // C is written a chain from now: long enough for its lines to come from afar.
+  __attribute__((always_inline)) void prefetch() const {
+#pragma GCC unroll 12
+    for (int i = 0; i < mr; ++i)
+#pragma GCC unroll 4
+      for (int v = 0; v < nv; ++v) __builtin_prefetch(c + i * row + v * lanes<T>, 1);
+  }
   __attribute__((always_inline)) void write(const Vec<T> (&from)[mr][nv], bool add) const {
     if (add) {
 #pragma GCC unroll 12
@@ -100,6 +107,7 @@ PLUMB_INLINE void long_parts(const TileJob<P, Acc>& job) {
   auto a = RowPointers<P, mr>::start(job.a, job.a_row);
   const P* b = job.b;
   bool add = job.add;
+  c.prefetch();
   for (int32_t p = 0; p < job.count; ++p, add = true) {
     Vec<Acc> acc[mr][nv] = {};
     chain<P, Acc, mr, nv>(acc, a, b, job, job.parts[p]);
