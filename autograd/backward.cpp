@@ -95,7 +95,7 @@ void blame_gradient(const Node& node, const Var& g) {
   const std::int64_t i = kernels::first_non_finite(g.value());
   if (i >= 0)
     throw NonFinite(node.op(), node.scope, true, i, g.value().to_vector<double>()[static_cast<std::size_t>(i)],
-                    to_string(g.shape()));
+                    g.shape());
 }
 
 // While blame is on a rule returns every gradient and collects none itself, so that the operator that made a bad value is
@@ -148,7 +148,7 @@ struct Running {  // makes a pass the running one, and leaves no scratch behind 
 void run(Pass& pass, const std::vector<std::pair<NodePtr, Var>>& seeds) {
   pass.id = fresh_id();
   if (!pass.sites) pass.sites = pass.id;
-  pass.blames = detail::blame_on;
+  pass.blames = detail::blame_on();
   std::vector<Node*> roots;
   for (const auto& [node, seed] : seeds) roots.push_back(node.get());
   Running now(pass, reachable(roots, pass));

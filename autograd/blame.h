@@ -6,18 +6,20 @@
 #include <string>
 
 #include "core/errors.h"
+#include "core/shape.h"
 
 namespace plumb {
 
 // The first non-finite value: the operator, where in the model, whether in its output or in a gradient, at which index.
 class NonFinite : public UserError {
  public:
-  NonFinite(std::string op, std::string scope, bool in_gradient, std::int64_t index, double value,
-            const std::string& shape);
+  NonFinite(std::string op, std::string scope, bool in_gradient, std::int64_t index, double value, const Shape& shape);
   std::string op, scope;
   bool in_gradient;
-  std::int64_t index;
+  std::int64_t index;  // row-major, in `shape`
+  Shape shape;
 };
+std::string name_of_non_finite(double value);  // "NaN", "infinity", "minus infinity"
 
 // While one lives, every operator's output and every gradient is inspected (or not, when it is off).
 class Blame {

@@ -113,16 +113,18 @@ class RuleNode final : public Node {
 
 bool any_requires_grad(const Var* inputs, std::size_t n);
 void attach(Node& node, const Var* inputs, std::size_t n, const Tensor& output, Saves saves);
-void inspect(const char* op, const Tensor& output);  // blame: throws NonFinite
-extern thread_local bool blame_on;
+// Blame or a Fault wants to see outputs: the one branch that they cost when neither lives.
+extern constinit thread_local bool watched;
+void watch(const char* op, Tensor& output);
+bool blame_on();
 
 }  // namespace detail
 
 // Writes an operator on the tape: its inputs, its value, what its rule reads, and the rule (const Saved&, const Var& g) -> Grads.
 template <class Rule>
 Var record(const char* op, const Var* inputs, std::size_t n, Tensor value, Saves saves, Rule rule) {
-  if (detail::blame_on) [[unlikely]]
-    detail::inspect(op, value);
+  if (detail::watched) [[unlikely]]
+    detail::watch(op, value);
   if (!grad_enabled() || !detail::any_requires_grad(inputs, n)) return Var(std::move(value));
   NodePtr node(new detail::RuleNode<Rule>(op, static_cast<int>(n), std::move(rule)));
   detail::attach(*node.get(), inputs, n, value, saves);

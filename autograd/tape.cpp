@@ -117,7 +117,7 @@ void attach(Node& node, const Var* inputs, std::size_t n, const Tensor& output, 
     node.output = output;
     node.output_version = output.storage()->version();
   }
-  if (blame_on) node.scope = current_scope();
+  if (blame_on()) node.scope = current_scope();
 }
 
 }  // namespace detail

@@ -20,6 +20,10 @@ if(PLUMB_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=address,undefined)
+elseif(PLUMB_WATCH)
+  set(PLUMB_OPTIMISATION -O1)
+  set(PLUMB_KERNEL_OPTIMISATION -O1)
+  set(PLUMB_WARNINGS -Wall -Wextra)  # those of g++ in the finished build are the rule
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE ${PLUMB_OPTIMISATION})
 # Paths in messages and in debug information are relative, so that two checkouts build the same bytes.

@@ -1,5 +1,10 @@
 # Third-party libraries, found once. All are Debian packages (tools/packages.txt).
-find_package(OpenMP REQUIRED)
+if(PLUMB_WATCH)
+  add_library(OpenMP::OpenMP_CXX INTERFACE IMPORTED)  # that of g++, whose objects are taken over
+  target_link_libraries(OpenMP::OpenMP_CXX INTERFACE gomp)
+else()
+  find_package(OpenMP REQUIRED)
+endif()
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(tomlplusplus REQUIRED)

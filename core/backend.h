@@ -87,7 +87,7 @@ struct Rope {
 };
 
 // Causal attention, no T x S matrix in memory. q [B, T, H, d], k and v [B, S, Hkv, d] (H a multiple of Hkv: query head
-// h reads h / (H / Hkv)), any strides with the last 1. Query t of row b sees keys 0 .. kv_length[b] - T + t (kv_length
+// h reads h / (H / Hkv)), any strides with the last 1 (on the CPU, not that of k in the forward pass). Query t of row b sees keys 0 .. kv_length[b] - T + t (kv_length
 // null = S). logits z = scale * q.k, z <- softcap * tanh(z / softcap) when softcap > 0, weights softmax(z), or
 // relu(z)^2 / sqrt(relu_length) with squared_relu (0 = S). A row's bits do not depend on T, on its neighbours, or, but
 // for that 0, on S.

@@ -170,10 +170,14 @@ Var Gpt::token_logprobs(const Tensor& tokens, const Tensor& labels, const GptPas
 GptCache Gpt::make_cache(std::int64_t rows, std::int64_t capacity, DType dtype, Device device) const {
   GptCache cache;
   const std::int64_t heads = o_.kv_heads ? o_.kv_heads : o_.heads, d = o_.width / o_.heads;
+  // On the CPU the keys of one position lie apart, so that a query meets a vector of positions in one load.
+  const auto keys = [&] {
+    if (device != cpu_device) return Tensor::zeros({rows, capacity, heads, d}, dtype, device);
+    return Tensor::zeros({rows, heads, d, capacity}, dtype, device).permute({0, 3, 1, 2});
+  };
   for (std::size_t i = 0; i < blocks_.size(); ++i)
-    cache.blocks.push_back({Tensor::zeros({rows, capacity, heads, d}, dtype, device),
-                            Tensor::zeros({rows, capacity, heads, d}, dtype, device),
-                            Tensor::zeros({rows}, DType::i64, device)});
+    cache.blocks.push_back(
+        {keys(), Tensor::zeros({rows, capacity, heads, d}, dtype, device), Tensor::zeros({rows}, DType::i64, device)});
   if (blocks_.empty()) cache.blocks.push_back({{}, {}, Tensor::zeros({rows}, DType::i64, device)});
   return cache;
 }

@@ -31,3 +31,20 @@ build() {
     quietly cmake --build "$folder" --parallel "$cores" --target $targets
   fi
 }
+
+# build_watched fuzz|coverage|thread TARGETS...: build-fuzz/ and so on, around the objects of build/ (cmake/PlumbWatch.cmake).
+build_watched() {
+  local kind=$1 compiler=clang++-14
+  shift
+  [[ $kind != thread ]] || compiler=g++
+  bash "$root/tools/install_packages.sh" build test watched
+  build "$root/build" all -DCMAKE_BUILD_TYPE=Release -DPLUMB_TESTS=ON || return 1
+  build "$root/build-$kind" "$*" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release -DPLUMB_WATCH="$kind" \
+    -DPLUMB_OBJECTS="$root/build" -DPLUMB_TESTS=OFF -DPLUMB_CUDA=OFF
+}
+
+# verdict VALUE UNIT WORDS: the last line of a script that `plumb check` runs; fails unless the words are "holds".
+verdict() {
+  printf '%s\t%s\t%s\n' "$1" "$2" "$3"
+  [[ $3 == holds ]]
+}

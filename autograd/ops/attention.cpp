@@ -82,7 +82,8 @@ Grads attention_grads(const Saved& in, const Var& g, const Tensor& lse, const At
 
 Var attention(const Var& q, const Var& k, const Var& v, const AttentionOptions& options) {
   AttentionOptions o = checked(q, k, v, options);
-  const Tensor qv = rows_dense(q.value()), kv = rows_dense(k.value()), vv = rows_dense(v.value());
+  const Tensor qv = rows_dense(q.value()), vv = rows_dense(v.value());
+  const Tensor kv = k.device() == cpu_device ? k.value() : rows_dense(k.value());
   const Tensor out = Tensor::empty(q.shape(), q.dtype(), q.device(), "attention");
   const Shape per_row{q.size(0), q.size(2), q.size(1)};
   const DType wide = q.dtype() == DType::f64 ? DType::f64 : DType::f32;

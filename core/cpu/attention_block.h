@@ -16,16 +16,16 @@ inline const AttentionTable& attention_kernels() {
   return t;
 }
 
-// One head of a [B, T, H, d] tensor: rows of d numbers, `stride` apart.
+// One head of a [B, T, H, d] tensor: rows of d numbers, `stride` apart; the numbers of keys may be `step` apart.
 template <class T>
 struct Head {
   T* data = nullptr;
-  std::int64_t stride = 0;
+  std::int64_t stride = 0, step = 1;
   T* row(std::int64_t t) const { return data + t * stride; }
 };
 template <class T>
 Head<T> head_of(const Raw& x, std::int64_t b, std::int64_t h) {
-  return {static_cast<T*>(x.data) + b * x.strides[0] + h * x.strides[2], x.strides[1]};
+  return {static_cast<T*>(x.data) + b * x.strides[0] + h * x.strides[2], x.strides[1], x.strides[3]};
 }
 
 // Query rows first .. first + rows of head h of example b. The bits of a row do not depend on the cut into blocks.
@@ -85,7 +85,7 @@ void multiply_transposed(std::int64_t m, std::int64_t n, std::int64_t d, Head<T>
                       .a_row = a.stride,
                       .a_col = 1,
                       .b = b.data,
-                      .b_row = 1,
+                      .b_row = b.step,
                       .b_col = b.stride,
                       .c = c,
                       .c_row = c_row});

@@ -57,7 +57,8 @@ CheckResult Cases::result() const {
           .holds = tried_ > 0 && passed_ == tried_,
           .skipped = {},
           .failure = tried_ == 0 ? "there is no such case" : failure_,
-          .failed = failed_};
+          .failed = failed_,
+          .details = {}};
 }
 
 CheckRegistration::CheckRegistration(Check check) {

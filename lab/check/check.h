@@ -26,6 +26,7 @@ struct CheckResult {
   std::string skipped{};                 // why it could not be tried here; then `holds` says nothing
   std::string failure{};                 // the first one, in words
   std::optional<std::int64_t> failed{};  // its case
+  std::vector<std::string> details{};    // what was measured, a line each
 };
 
 // Counts cases, and keeps the first that failed.
@@ -48,6 +49,7 @@ class Cases {
 struct Check {
   std::string figure, name, help;  // "R5", "rows", "a row has the same bits alone and in a batch"
   CheckResult (*run)(const CheckOptions&) = nullptr;
+  bool own_build = false;  // builds for minutes: `all` runs it only in full, the tests never
 };
 
 struct CheckRegistration {

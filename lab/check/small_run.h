@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/parallel.h"
 #include "lab/run/trainer.h"
 
 namespace plumb::lab {
@@ -11,5 +12,11 @@ RunConfig small_config();  // small, with every kind of operator a GPT has
 
 // Digest of everything after some steps: parameters, moments, states, metrics, validation loss.
 std::string outcome_of(const RunConfig& config, std::int64_t steps);
+
+// Puts the number of threads back at the end.
+struct ThreadsKept {
+  int before = num_threads();
+  ~ThreadsKept() { set_num_threads(before); }
+};
 
 }  // namespace plumb::lab

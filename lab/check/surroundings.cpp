@@ -1,9 +1,8 @@
-// The same run in another folder, time zone, locale, for another user, with other vectors of the CPU.
+// The same run in another folder, time zone, locale, for another user.
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "core/cpu/isa.h"
 #include "core/files/atomic_file.h"
 #include "lab/check/child.h"
 #include "lab/run/summary.h"
@@ -62,29 +61,11 @@ CheckResult check_surroundings(const CheckOptions& o) {
   return cases.result();
 }
 
-CheckResult check_instruction_sets(const CheckOptions& o) {
-  if (cpu::isa() == cpu::Isa::baseline) return {.skipped = "this CPU has neither AVX2 nor AVX-512"};
-  Cases cases(o, "instruction sets");
-  const Workplace work(o);
-  const std::string avx2 = work / "avx2", avx512 = work / "avx512";
-  train(o, work, avx2, {"PLUMB_ISA=avx2"});
-  cases.note(0, true, {});
-  if (cpu::isa() < cpu::Isa::avx512) return cases.result();
-  train(o, work, avx512, {"PLUMB_ISA=avx512"});
-  const Difference d = compare_runs(avx2, avx512);
-  cases.note(1, d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
-  return cases.result();
-}
-
 const CheckRegistration surroundings(
     {.figure = "R6",
      .name = "surroundings",
      .help = "the same bytes in another folder, time zone, locale and for another user",
      .run = check_surroundings});
-const CheckRegistration isa({.figure = "R20",
-                             .name = "isa",
-                             .help = "an f32 run has the same bits with AVX2 and with AVX-512",
-                             .run = check_instruction_sets});
 
 }  // namespace
 }  // namespace plumb::lab

@@ -1,6 +1,4 @@
 // What a report says of runs: the summary, the curves, the sample, config and provenance.
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -10,6 +8,7 @@
 #include "core/errors.h"
 #include "lab/config/toml.h"
 #include "lab/report/html.h"
+#include "lab/store/note.h"
 
 namespace plumb::report {
 namespace {
@@ -20,24 +19,12 @@ using store::Series;
 constexpr const char* rate_name = "learning_rate";
 
 // The last note of how a run ended.
-struct Note {
-  std::string ending = "still running, or interrupted", blame, sample;
-  std::optional<double> floor;
-};
-
-Note note_of(const RunContent& run) {
-  Note note;
+store::Note note_of(const RunContent& run) {
+  store::Note last{.ending = "still running, or interrupted"};
   for (const auto& event : run.rows.events) {
-    const auto json = nlohmann::json::parse(event.json, nullptr, false);
-    if (!json.is_object() || !json.contains("ending")) continue;
-    const auto text = [&](const char* key) {
-      return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
-    };
-    note = {.ending = text("ending"), .blame = text("blame"), .sample = text("sample"), .floor = {}};
-    if (json.contains("entropy_floor") && json["entropy_floor"].is_number())
-      note.floor = json["entropy_floor"].get<double>();
+    if (const auto note = store::read_note(event.json)) last = *note;
   }
-  return note;
+  return last;
 }
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
@@ -76,7 +63,7 @@ std::optional<Plot> loss_plot(const RunContent& run) {
     plot.curves.back().on_right = true;
     plot.right_label = "learning rate";
   }
-  if (const auto floor = note_of(run).floor)
+  if (const auto floor = note_of(run).entropy_floor)
     plot.levels.push_back({fmt::format("entropy floor {:.4f}", *floor), *floor});
   return plot;
 }
@@ -90,7 +77,7 @@ Plot overlay(const std::vector<RunContent>& runs, const std::string& name) {
     plot.y_label = series->info.units;
     if (!series->info.description.empty()) plot.title = name + ": " + series->info.description;
     plot.curves.push_back(curve_of(*series, runs.size() == 1 ? name : run.name));
-    if (const auto floor = note_of(run).floor; floor && name.ends_with("loss")) floors.insert(*floor);
+    if (const auto floor = note_of(run).entropy_floor; floor && name.ends_with("loss")) floors.insert(*floor);
   }
   if (floors.size() == 1 && name != "z_loss") {
     plot.levels.push_back({fmt::format("entropy floor {:.4f}", *floors.begin()), *floors.begin()});
@@ -100,11 +87,11 @@ Plot overlay(const std::vector<RunContent>& runs, const std::string& name) {
 }
 
 Table summary_of(const RunContent& run) {
-  const Note note = note_of(run);
+  const store::Note note = note_of(run);
   Table table{"Summary", {}, {{"ending", note.ending}}};
   if (!note.blame.empty()) table.rows.push_back({"what went wrong", note.blame});
   table.rows.push_back({"steps", fmt::format("{}", std::max<std::int64_t>(run.rows.last_step, 0))});
-  if (note.floor) table.rows.push_back({"entropy floor", number(*note.floor)});
+  if (note.entropy_floor) table.rows.push_back({"entropy floor", number(*note.entropy_floor)});
   for (const auto& [name, series] : run.rows.metrics) {
     if (series.values.empty()) continue;
     const std::string units = series.info.units.empty() ? "" : " " + series.info.units;
@@ -210,7 +197,7 @@ Page page_of(const std::vector<RunContent>& runs) {
   page.title = runs[0].name;
   page.subtitle = "A run of Plumb";
   page.tables.push_back(summary_of(runs[0]));
-  if (const Note note = note_of(runs[0]); !note.sample.empty()) page.texts.push_back({"Sample", note.sample});
+  if (const store::Note note = note_of(runs[0]); !note.sample.empty()) page.texts.push_back({"Sample", note.sample});
   page.texts.push_back({"Config", runs[0].config});
   if (!runs[0].rows.provenance.empty()) page.texts.push_back({"Provenance", provenance_of(runs[0])});
   return page;

@@ -1,8 +1,6 @@
 // The loop around the trainer.
 #include "lab/run/run_loop.h"
 
-#include <nlohmann/json.hpp>
-
 #include <chrono>
 #include <cmath>
 
@@ -16,6 +14,7 @@
 #include "lab/run/origin.h"
 #include "lab/run/summary.h"
 #include "lab/signals.h"
+#include "lab/store/note.h"
 #include "models/sampler.h"
 
 namespace plumb::lab {
@@ -163,10 +162,10 @@ class Loop {
         return diverged(fmt::format("the validation loss is {}; ", out.val_loss));
       out.floor = trainer_.entropy_floor();
       if (request_.sample) out.sample = sample_text(trainer_, o_.sample_tokens);
-      nlohmann::json note{{"ending", name_of(ending)}, {"val_loss", out.val_loss}};
-      if (out.floor) note["entropy_floor"] = *out.floor;
-      if (!out.sample.empty()) note["sample"] = out.sample;
-      store_.event(trainer_.steps_done(), note.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      store_.event(
+          trainer_.steps_done(),
+          store::write_note(
+              {.ending = name_of(ending), .sample = out.sample, .val_loss = out.val_loss, .entropy_floor = out.floor}));
     }
     save();
     store_.publish();
@@ -183,7 +182,7 @@ class Loop {
                    .sample = {},
                    .blame = seen + trainer_.blame(),
                    .warnings = {}};
-    store_.event(out.steps, nlohmann::json{{"ending", name_of(out.ending)}, {"blame", out.blame}}.dump());
+    store_.event(out.steps, store::write_note({.ending = name_of(out.ending), .blame = out.blame}));
     store_.publish();
     progress_.finish();
     if (o_.on_divergence == OnDivergence::stop)
@@ -207,14 +206,14 @@ class Loop {
 // The outcome that a finished run wrote down, if it is one.
 std::optional<RunOutcome> ended(const store::JournalContent& rows) {
   if (rows.events.empty()) return {};
-  const auto note = nlohmann::json::parse(rows.events.back().json, nullptr, false);
-  if (!note.is_object() || !note.contains("val_loss")) return {};
+  const auto note = store::read_note(rows.events.back().json);
+  if (!note || !note->val_loss) return {};
   RunOutcome out;
-  out.ending = note.value("ending", "") == name_of(Ending::early_stopped) ? Ending::early_stopped : Ending::finished;
+  out.ending = note->ending == name_of(Ending::early_stopped) ? Ending::early_stopped : Ending::finished;
   out.steps = rows.events.back().step;
-  out.val_loss = note["val_loss"].get<double>();
-  if (note.contains("entropy_floor")) out.floor = note["entropy_floor"].get<double>();
-  out.sample = note.value("sample", "");
+  out.val_loss = *note->val_loss;
+  out.floor = note->entropy_floor;
+  out.sample = note->sample;
   return out;
 }
 

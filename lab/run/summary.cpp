@@ -1,12 +1,11 @@
 // Lists and differences of runs.
 #include "lab/run/summary.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <bit>
 
 #include "lab/config/read.h"
+#include "lab/store/note.h"
 
 namespace plumb::lab {
 namespace {
@@ -27,8 +26,8 @@ std::optional<double> last_of(const store::JournalContent& rows, const char* nam
 
 std::string status_of(const store::JournalContent& rows) {
   if (rows.events.empty()) return "unfinished";
-  const auto note = nlohmann::json::parse(rows.events.back().json, nullptr, false);
-  return note.is_object() && note.contains("ending") ? note["ending"].get<std::string>() : "unfinished";
+  const auto note = store::read_note(rows.events.back().json);
+  return note ? note->ending : "unfinished";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/blame.h"
+#include "core/tensor_ops.h"
 
 namespace plumb::lab {
 namespace {
@@ -77,6 +78,7 @@ Trainer::Sums Trainer::accumulate(const Tensor& tokens, std::int64_t first, std:
   Sums sums;
   for (std::int64_t row = first; row < last; row += most) {
     const Tensor rows = tokens.slice(0, row, std::min(last, row + most));
+    piece_ = {row, rows.size(0)};
     const Tensor inputs = rows.slice(1, 0, length).contiguous().to(device_);
     const Tensor labels = rows.slice(1, 1, length + 1).contiguous().to(device_);
     const auto out = config_.loss(model_->token_logprobs(inputs, labels, pass(row)), labels);
@@ -127,7 +129,7 @@ StepResult Trainer::step() {
   r.z_loss = config_.loss.z_loss * sums.z / count;
   r.log_z = sums.log_z / count;
   r.grad_norm = optim::global_norm(*arena_);
-  r.finite = std::isfinite(r.loss) && std::isfinite(r.grad_norm);
+  r.finite = std::isfinite(r.loss) && std::isfinite(r.z_loss) && std::isfinite(r.grad_norm);
   if (!r.finite) return r;
   r.clip_factor = optimizer_->step(r.lr, schedule_.peak(), r.grad_norm).clip_factor;
   if (ema_) ema_->update();
@@ -141,16 +143,52 @@ double Trainer::train_flops_per_token() const {
   return 3 * forward + (config_.train.checkpoint_activations ? forward - head : 0);
 }
 
-std::string Trainer::blame() {
+namespace {
+
+// The first parameter with a value (or gradient) that is not finite: "head holds NaN at index 5 of its [128,64]".
+std::string spoiled(const nn::Arena& arena, Tensor (nn::Arena::*part)(const nn::Arena::Slot&) const, const char* what) {
+  for (const auto& slot : arena.slots()) {
+    const Tensor t = (arena.*part)(slot);
+    const std::int64_t i = kernels::first_non_finite(t);
+    if (i >= 0)
+      return fmt::format("{} {} {} at index {} of its {}", slot.parameter->name, what,
+                         name_of_non_finite(t.to_vector<double>()[static_cast<std::size_t>(i)]), i,
+                         to_string(t.shape()));
+  }
+  return {};
+}
+
+// The row within a piece of `rows` that an index belongs to: along the first axis, or the second of [2, rows, T].
+std::optional<std::int64_t> row_of(const NonFinite& e, std::int64_t rows) {
+  if (rows == 1) return 0;
+  const int axis = e.op == "token_logprobs" && !e.in_gradient ? 1 : 0;
+  if (e.shape.size() <= axis || e.shape[axis] != rows) return {};
+  std::int64_t inner = 1;
+  for (int d = axis + 1; d < e.shape.size(); ++d) inner *= e.shape[d];
+  return e.index / inner % rows;
+}
+
+}  // namespace
+
+std::string Trainer::blamed_operator() {
   const Blame on;
   try {
     const Tensor tokens = data_->batch(done_, config_.train.batch, config_.model.context);
     accumulate_leaves(tokens, static_cast<double>(config_.train.batch * config_.model.context));
   } catch (const NonFinite& e) {
-    const std::string where = e.where().empty() ? "" : e.where() + ": ";  // without its hint: the run has a better one
-    return fmt::format("step {}: {}{}", done_, where, e.message());
+    const auto row = row_of(e, piece_.rows);
+    return fmt::format("{}{}{}", e.where().empty() ? "" : e.where() + ": ", e.message(),  // the run has a better hint
+                       row ? fmt::format(", in row {} of the batch", piece_.first + *row) : "");
   }
-  return fmt::format("step {}: no operator made a value that is not finite; a sum of gradients overflowed", done_);
+  return {};
+}
+
+std::string Trainer::blame() {
+  std::string culprit = spoiled(*arena_, &nn::Arena::value, "holds");
+  if (culprit.empty()) culprit = blamed_operator();
+  if (culprit.empty()) culprit = spoiled(*arena_, &nn::Arena::grad, "has a gradient whose sum over rows is");
+  if (culprit.empty()) culprit = "every value is finite, but the norm of the gradient overflows";
+  return fmt::format("step {}: {}", done_, culprit);
 }
 
 double Trainer::evaluate() {

@@ -26,7 +26,8 @@ class Trainer {
   StepResult step();                      // does optimiser step number steps_done()
   double evaluate();                      // mean cross-entropy of the validation sequences, nats a token
   std::optional<double> entropy_floor();  // of the same tokens, where the truth is known
-  // Runs the step that was not finite once more and names the operator that made the first NaN or infinity.
+  // Runs the step that was not finite once more and names what held or made the first NaN or infinity: a parameter, an
+  // operator (with the row of the batch), or the sum of a gradient.
   std::string blame();
 
   std::int64_t steps_done() const { return done_; }
@@ -49,6 +50,11 @@ class Trainer {
   Sums accumulate(const Tensor& tokens, std::int64_t first, std::int64_t last, double whole_count);
   Sums accumulate_leaves(const Tensor& tokens, double whole_count);
   models::GptPass pass(std::int64_t row) const;
+  std::string blamed_operator();
+
+  struct Piece {
+    std::int64_t first = 0, rows = 0;
+  };
 
   RunConfig config_;
   Device device_;
@@ -60,6 +66,7 @@ class Trainer {
   optim::Schedule schedule_;
   Tensor validation_;
   std::int64_t done_ = 0;
+  Piece piece_;  // of the batch, in work now
 };
 
 }  // namespace plumb::lab

@@ -56,7 +56,7 @@ class Gatherer {
       case journal::metrics: return row(in, content_.metrics);
       case journal::timing: return row(in, content_.timing);
       case journal::event: return event(in);
-      case journal::checkpoint: content_.checkpoints.push_back(in.number<std::int64_t>()); return in.ok;
+      case journal::checkpoint: return checkpoint(in);
       case journal::describe: return describe(in);
       case journal::provenance: return provenance(in);
     }
@@ -67,12 +67,15 @@ class Gatherer {
   bool row(Cursor& in, std::map<std::string, Series>& table) {
     const auto step = in.number<std::int64_t>();
     if (!in.ok || in.left.size() % 12 != 0) return false;
+    std::vector<std::pair<const MetricInfo*, double>> values;  // all of a row, or none
     while (!in.left.empty()) {
       const auto known = infos_.find(in.number<std::uint32_t>());
-      const auto value = in.number<double>();
       if (known == infos_.end()) return false;
-      Series& series = table[known->second.name];
-      series.info = known->second;
+      values.emplace_back(&known->second, in.number<double>());
+    }
+    for (const auto& [info, value] : values) {
+      Series& series = table[info->name];
+      series.info = *info;
       series.steps.push_back(step);
       series.values.push_back(value);
     }
@@ -96,8 +99,13 @@ class Gatherer {
     return in.ok;
   }
   bool provenance(Cursor& in) {
-    const std::string key = in.text();
-    content_.provenance[key] = in.text();
+    const std::string key = in.text(), value = in.text();
+    if (in.ok) content_.provenance[key] = value;
+    return in.ok;
+  }
+  bool checkpoint(Cursor& in) {
+    const auto step = in.number<std::int64_t>();
+    if (in.ok) content_.checkpoints.push_back(step);
     return in.ok;
   }
 

@@ -44,7 +44,7 @@ std::string text_of(const std::map<std::string, files::Attribute>& all, const st
                                                                                   : "";
 }
 
-std::map<std::string, Series> table_of(const Hdf5Reader& file, const std::string& table) {
+std::map<std::string, Series> table_of(const Hdf5Reader& file, const std::string& table, const Path& path) {
   std::map<std::string, Series> all;
   for (const auto& dataset : file.names()) {
     if (!dataset.starts_with(table + "/") || !dataset.ends_with("/values")) continue;
@@ -54,6 +54,9 @@ std::map<std::string, Series> table_of(const Hdf5Reader& file, const std::string
         {text_of(attributes, "name"), text_of(attributes, "units"), text_of(attributes, "description")}, {}, {}};
     series.values = file.tensor(dataset).to_vector<double>();
     series.steps = file.tensor(group + "/steps").to_vector<std::int64_t>();
+    if (series.steps.size() != series.values.size())
+      throw UserError(fmt::format("{} has {} steps but {} values", group, series.steps.size(), series.values.size()),
+                      path.string());
     all[series.info.name] = std::move(series);
   }
   return all;
@@ -62,10 +65,11 @@ std::map<std::string, Series> table_of(const Hdf5Reader& file, const std::string
 RunContent read_run_h5(const Path& path) {
   const Hdf5Reader file(path, "run");
   RunContent run;
-  if (!file.has("config/text")) throw UserError("this is not the run.h5 of a run", path.string());
-  run.config = file.texts("config/text").at(0);
-  run.rows.metrics = table_of(file, "metrics");
-  run.rows.timing = table_of(file, "timing");
+  const auto config = file.has("config/text") ? file.texts("config/text") : std::vector<std::string>{};
+  if (config.empty()) throw UserError("this is not the run.h5 of a run", path.string());
+  run.config = config[0];
+  run.rows.metrics = table_of(file, "metrics", path);
+  run.rows.timing = table_of(file, "timing", path);
   for (const auto& [key, value] : file.attributes("provenance")) {
     if (std::holds_alternative<std::string>(value)) run.rows.provenance[key] = std::get<std::string>(value);
   }

@@ -91,9 +91,10 @@ testing::AssertionResult near(double got, double expected, double within) {
 
 // ---- Values --------------------------------------------------------------------------------------------------------
 
-void expect_values(const Case& c, DType dtype) {
+}  // namespace
+
+void expect_values(const Case& c, DType dtype, const std::vector<Tensor>& inputs) {
   SCOPED_TRACE(fmt::format("{} in {}", c.label, name_of(dtype)));
-  const auto inputs = converted(c.inputs, dtype);
   Arrays arrays;
   for (const auto& t : inputs) arrays.emplace_back(t);
   const Array expected = c.reference(arrays);
@@ -112,10 +113,15 @@ void expect_values(const Case& c, DType dtype) {
   }
 }
 
+namespace {
+
 void values(const Spec& s) {
   for (const auto* list : {&s.cases(), &s.aliased()})
     for (const Case& c : *list)
-      for (const DType t : c.dtypes) expect_values(c, t);
+      for (const DType t : c.dtypes) {
+        count_case();
+        expect_values(c, t, converted(c.inputs, t));
+      }
 }
 
 void special_points(const Spec& s) {
@@ -128,6 +134,7 @@ void special_points(const Spec& s) {
         label += fmt::format(" {}", x);
       }
       SCOPED_TRACE(label);
+      count_case();
       const double e = p.expected == 0                         ? p.expected
                        : std::abs(rounded(p.expected, t)) == 0 ? 0
                                                                : rounded(p.expected, t);
@@ -137,7 +144,8 @@ void special_points(const Spec& s) {
 
 // ---- Layouts -------------------------------------------------------------------------------------------------------
 
-// The same values in other strides; what lies between them must never be read.
+}  // namespace
+
 Tensor transposed(const Tensor& t) {
   if (t.dim() < 2) return t;
   return t.transpose(-1, -2).contiguous().transpose(-1, -2);
@@ -153,10 +161,12 @@ Tensor strided(const Tensor& t) {
   return window;
 }
 
-Tensor expanded(const Tensor& t) {  // other values: those of the first entry along the first axis, with stride 0
+Tensor expanded(const Tensor& t) {
   if (t.dim() == 0 || t.shape()[0] < 2) return t;
   return t.slice(0, 0, 1).expand(t.shape());
 }
+
+namespace {
 
 void layouts(const Spec& s) {
   const std::pair<const char*, Tensor (*)(const Tensor&)> kinds[] = {
@@ -165,6 +175,7 @@ void layouts(const Spec& s) {
     if (c.large) continue;
     for (const auto& [kind, lay] : kinds) {
       SCOPED_TRACE(fmt::format("{} {}", kind, c.label));
+      count_case();
       std::vector<Tensor> laid, plain;
       for (const auto& t : c.inputs) {
         laid.push_back(lay(t));
@@ -177,6 +188,8 @@ void layouts(const Spec& s) {
 
 // ---- Gradients -----------------------------------------------------------------------------------------------------
 
+}  // namespace
+
 std::int64_t entries(const Case& c) {
   std::int64_t n = 0;
   for (const auto& t : c.inputs)
@@ -184,11 +197,14 @@ std::int64_t entries(const Case& c) {
   return n;
 }
 
+namespace {
+
 void gradient(const Spec& s) {
   if (s.orders() < 1) return;
   for (const auto* list : {&s.cases(), &s.aliased()})
     for (const Case& c : *list) {
       if (c.large) continue;
+      count_case();
       const auto r = gradcheck(c.f, c.inputs);
       EXPECT_TRUE(r.ok) << c.label << ": " << r.report;
     }
@@ -200,6 +216,7 @@ void second_gradient(const Spec& s) {
   for (const auto* list : {&s.cases(), &s.aliased()})
     for (const Case& c : *list) {
       if (c.large || entries(c) > affordable) continue;
+      count_case();
       const auto r = gradgradcheck(c.f, c.inputs);
       EXPECT_TRUE(r.ok) << c.label << ": " << r.report;
     }
@@ -238,6 +255,7 @@ void repeats(const Spec& s) {
   for (const Case& c : s.cases())
     for (const DType t : c.dtypes) {
       const auto inputs = converted(c.inputs, t);
+      count_case();
       EXPECT_TRUE(same(run(c.f, inputs, s.orders() > 0), run(c.f, inputs, s.orders() > 0)))
           << c.label << " in " << name_of(t);
     }
@@ -251,6 +269,7 @@ void threads(const Spec& s) {
       set_num_threads(1);
       const Outcome one = run(c.f, inputs, s.orders() > 0);
       for (const int n : {2, 3}) {
+        count_case();
         set_num_threads(n);
         EXPECT_TRUE(same(one, run(c.f, inputs, s.orders() > 0)))
             << c.label << " in " << name_of(t) << " on " << n << " threads";
@@ -263,6 +282,7 @@ void threads(const Spec& s) {
 
 void errors(const Spec& s) {
   for (const Rejection& r : s.rejections()) try {
+      count_case();
       r.call();
       ADD_FAILURE() << "accepted what should say: " << r.text;
     } catch (const UserError& e) {
@@ -282,6 +302,9 @@ const std::vector<TitledCheck>& checks() {
       {"HasOneGradientByEveryWay", gradients_agree},
       {"RepeatsToTheBit", repeats},
       {"GivesTheSameBitsOnAnyThreads", threads},
+      {"HoldsInGeneratedCases", generated},
+      {"GivesEachPlaceItsOwnValue", special_values},
+      {"IsBlamedForWhatItMakes", blamed},
       {"RefusesBadInputInWords", errors},
   };
   return all;

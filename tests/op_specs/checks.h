@@ -25,4 +25,18 @@ std::vector<Tensor> converted(const std::vector<Tensor>& inputs, DType dtype);  
 // Largest |a - b|, over the largest |b| (or 1 where that is smaller).
 double distance(const Tensor& a, const Tensor& b);
 
+void expect_values(const Case& c, DType dtype, const std::vector<Tensor>& inputs);  // those of the reference
+std::int64_t entries(const Case& c);                                                // of its floating inputs
+
+// The same values in other strides; what lies between them must never be read.
+Tensor transposed(const Tensor& t);
+Tensor strided(const Tensor& t);
+Tensor expanded(const Tensor& t);  // other values: those of the first entry along the first axis, with stride 0
+
+void generated(const Spec& s);  // generated.cpp
+void special_values(const Spec& s);
+void blamed(const Spec& s);
+
+void count_case();  // one more was tried
+
 }  // namespace plumb::specs

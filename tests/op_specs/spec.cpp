@@ -7,16 +7,12 @@
 
 namespace plumb::specs {
 
-namespace {
-
-double uniform(std::uint64_t i) {  // splitmix64: the tests owe nothing to the library's random numbers
+double hash_uniform(std::uint64_t i) {  // splitmix64
   std::uint64_t z = (i + 1) * 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
   return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
-
-}  // namespace
 
 Spec& Spec::op(Function f, Reference r) {
   f_ = std::move(f);
@@ -48,26 +44,28 @@ Spec& Spec::one_order() {
 Tensor Spec::random(const Shape& shape, std::size_t input) {
   const Range r = ranges_[std::min(input, ranges_.size() - 1)];
   std::vector<double> values(static_cast<std::size_t>(numel(shape)));
-  for (auto& v : values) v = r.low + (r.high - r.low) * uniform(drawn_++);
+  for (auto& v : values) v = r.low + (r.high - r.low) * hash_uniform(drawn_++);
   return Tensor::from(values, shape);
 }
 
 Tensor Spec::random_index(const Shape& shape, std::int64_t low, std::int64_t high) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(numel(shape)));
-  for (auto& v : values) v = low + static_cast<std::int64_t>(uniform(drawn_++) * static_cast<double>(high - low));
+  for (auto& v : values) v = low + static_cast<std::int64_t>(hash_uniform(drawn_++) * static_cast<double>(high - low));
   return Tensor::from(values, shape);
 }
 
 Spec& Spec::on(const std::string& label, const std::vector<Shape>& shapes) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < shapes.size(); ++i) inputs.push_back(random(shapes[i], i));
-  return on_tensors(label, std::move(inputs));
+  on_tensors(label, std::move(inputs));
+  cases_.back().ranges = ranges_;
+  return *this;
 }
 
 Spec& Spec::on_tensors(const std::string& label, std::vector<Tensor> inputs) {
   std::string text = label;
   for (const auto& t : inputs) text += " " + to_string(t.shape());
-  cases_.push_back({text, std::move(inputs), f_, reference_, tolerance_, dtypes_, false});
+  cases_.push_back({text, std::move(inputs), f_, reference_, tolerance_, dtypes_});
   return *this;
 }
 
@@ -90,6 +88,7 @@ Spec& Spec::unary(std::function<Var(const Var&)> f, std::function<double(double)
        for (auto& v : out.values) v = r(v);
        return out;
      });
+  elementwise_ = true;
   for (const Shape& shape :
        {Shape{}, Shape{0}, Shape{1}, Shape{1, 1, 1}, Shape{3, 0, 2}, Shape{7}, Shape{3, 5}, Shape{2, 3, 4}, Shape{67}})
     on("shape", {shape});
@@ -103,6 +102,7 @@ Spec& Spec::binary(std::function<Var(const Var&, const Var&)> f, std::function<d
          return r(a[0].at(broadcast_index(a[0].shape, i)), a[1].at(broadcast_index(a[1].shape, i)));
        });
      });
+  elementwise_ = true;
   const std::vector<std::pair<Shape, Shape>> pairs = {
       {{}, {}},         {{0}, {0}},          {{1}, {1}},         {{3, 0, 2}, {1, 1, 2}}, {{17}, {17}},
       {{3, 5}, {3, 5}}, {{3, 4}, {4}},       {{3, 4}, {3, 1}},   {{5, 1}, {1, 4}},       {{}, {2, 3}},
@@ -117,7 +117,8 @@ Spec& Spec::binary(std::function<Var(const Var&, const Var&)> f, std::function<d
        [r](const Arrays& a) { return build(a[0].shape, [&](const Dims& i) { return r(a[0].at(i), a[0].at(i)); }); },
        tolerance_,
        dtypes_,
-       false});
+       false,
+       ranges_});
   rejects({filled({4, 3}), filled({2, 3})}, "shapes [4,3] and [2,3] do not broadcast");
   return rejects({filled({2}, DType::f32), filled({2}, DType::f64)},
                  "mixes f32 [2] with f64 [2]; convert one with to()");

@@ -40,7 +40,8 @@ struct Case {
   Reference reference;
   Tolerance tolerance;
   std::vector<DType> dtypes;
-  bool large = false;  // enough work for several threads; too much for difference quotients
+  bool large = false;              // enough work for several threads; too much for difference quotients
+  std::vector<Range> ranges = {};  // of inputs that may be drawn again; empty: these very values
 };
 
 struct Point {
@@ -87,6 +88,8 @@ class Spec {
   Tensor random(const Shape& shape, std::size_t input = 0);
   Tensor random_index(const Shape& shape, std::int64_t low, std::int64_t high);  // low <= entries < high
 
+  // Whether each entry of the result depends on the entries of the inputs at its place alone.
+  bool elementwise() const { return elementwise_; }
   const std::vector<Case>& cases() const { return cases_; }
   const std::vector<Case>& aliased() const { return aliased_; }
   const std::vector<Point>& points() const { return points_; }
@@ -104,6 +107,7 @@ class Spec {
   std::vector<Rejection> rejections_;
   std::uint64_t drawn_ = 0;
   int orders_ = 2;
+  bool elementwise_ = false;
 };
 
 using Fill = void (*)(Spec&);
@@ -116,6 +120,7 @@ struct Registered {
   Registered(const char* name, Fill fill);
 };
 
+double hash_uniform(std::uint64_t i);  // in [0, 1): the tests owe nothing to the library's random numbers
 Tensor filled(const Shape& shape, DType dtype = DType::f32);  // ones, for errors about shapes and dtypes
 
 }  // namespace plumb::specs

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cmath>
-#include <fstream>
+
+#include "core/files/atomic_file.h"
 
 namespace plumb::golden {
 namespace {
@@ -15,7 +17,13 @@ using nlohmann::json;
 // JSON has no words for them: "nan", "inf", "-inf".
 double number_of(const json& x) {
   if (x.is_boolean()) return x.get<bool>() ? 1 : 0;
-  return x.is_string() ? std::stod(x.get<std::string>()) : x.get<double>();
+  if (!x.is_string()) return x.get<double>();
+  const auto& word = x.get_ref<const std::string&>();
+  double value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error != std::errc() || end != word.data() + word.size())
+    throw UserError("\"" + word + "\" is no number", "golden file");
+  return value;
 }
 
 Array array_of(const json& x) {
@@ -25,6 +33,13 @@ Array array_of(const json& x) {
   for (const auto n : sizes) a.shape.push_back(n);
   a.integer = x.at("dtype") == "i64";
   for (const auto& v : x.at("data")) a.data.push_back(number_of(v));
+  std::int64_t count = 1;
+  for (const auto n : sizes) {
+    if (n < 0 || __builtin_mul_overflow(count, n, &count))
+      throw UserError("a shape has an impossible size", "golden file");
+  }
+  if (count != static_cast<std::int64_t>(a.data.size()))
+    throw UserError("a shape differs from its data", "golden file");
   return a;
 }
 
@@ -58,15 +73,21 @@ const typename M::mapped_type& at(const M& map, const std::string& key, const st
 
 }  // namespace
 
+std::vector<Content> read_contents(std::string_view text) {
+  try {
+    std::vector<Content> contents;
+    const json whole = json::parse(text);
+    for (const auto& c : whole.at("cases")) contents.push_back(content_of(c));
+    return contents;
+  } catch (const json::exception& e) {
+    throw UserError(e.what(), "golden file");
+  }
+}
+
 const std::vector<Content>& contents(const std::string& file) {
   static std::map<std::string, std::vector<Content>> all;
   auto& held = all[file];
-  if (held.empty()) {
-    std::ifstream stream(std::string(PLUMB_SOURCE_DIR) + "/tests/golden/" + file + ".json");
-    if (!stream) throw Bug("there is no golden file " + file);
-    const json whole = json::parse(stream);
-    for (const auto& c : whole.at("cases")) held.push_back(content_of(c));
-  }
+  if (held.empty()) held = read_contents(files::read_text(PLUMB_SOURCE_DIR "/tests/golden/" + file + ".json"));
   return held;
 }
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/var.h"
@@ -72,6 +73,7 @@ class Case {
   bool skipped_ = false;
 };
 
+std::vector<Content> read_contents(std::string_view text);  // UserError where it is no golden file
 std::vector<std::string> objectives(const std::string& file);
 const std::vector<Content>& contents(const std::string& file);
 void for_each(const std::string& file, const std::string& objective, const std::function<void(Case&)>& check);

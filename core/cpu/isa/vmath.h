@@ -68,11 +68,11 @@ PLUMB_INLINE V relu(V x) {
   return x <= 0 ? V{} : x;
 }  // NaN stays
 
-// e^-|x| never overflows, and e / (1 + e) keeps the relative error of the small side.
+// e^-|x| never overflows. On the small side e - e e / (1 + e) shrinks the rounding of 1 + e, which e / (1 + e) keeps.
 template <class V>
 PLUMB_INLINE V sigmoid(V x) {
-  const V e = exp(-abs(x));
-  return (x < 0 ? e : all<V>(1)) / (e + 1);
+  const V e = exp(-abs(x)), y = (x < 0 ? e : all<V>(1)) / (e + 1);
+  return x < 0 ? e - e * y : y;
 }
 template <class V>
 PLUMB_INLINE V softplus(V x) {

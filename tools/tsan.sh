@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The parallel loops under ThreadSanitizer: the tests of core and autograd on four threads. They run on LLVM's OpenMP, which
+# serves programs built by g++ too and, by Archer, tells ThreadSanitizer what it synchronises.
+# tools/tsan.sh [gtest filter]
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/tools/common.sh"
+cd "$root"
+bash tools/install_packages.sh build test nightly
+build_watched thread plumb
+llvm=/usr/lib/llvm-14/lib
+export OMP_NUM_THREADS=4 PLUMB_ISA=avx2 LD_LIBRARY_PATH=$root/build-thread OMP_TOOL_LIBRARIES=$llvm/libarcher.so
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1
+for program in test_core test_autograd; do
+  LD_PRELOAD="$(g++ -print-file-name=libtsan.so) $llvm/libomp.so.5" "build/tests/$program" --gtest_brief=1 --gtest_filter="${1-*}"
+done
