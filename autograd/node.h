@@ -66,6 +66,7 @@ class Node {
 
  private:
   friend class NodePtr;
+  Node* next_dead_ = nullptr;
   std::uint32_t references_ = 0;
   int inputs_;
   const char* op_;

@@ -1,4 +1,5 @@
 // Nodes, leaves and what they save.
+#include <new>
 #include <unordered_map>
 
 #include "autograd/blame.h"
@@ -13,25 +14,28 @@ std::uint64_t next_order() {
   return ++n;
 }
 
-// Freed blocks by size, in steps of 64 bytes.
+// Freed blocks by size, in steps of 64 bytes. A free block holds the address of the next, so that freeing takes no memory.
 class Pool {
  public:
   void* take(std::size_t bytes) {
-    auto& list = lists_[bytes / 64];
-    if (list.empty()) return ::operator new(bytes);
-    void* p = list.back();
-    list.pop_back();
-    return p;
+    Free*& first = lists_[bytes / 64];
+    return first ? std::exchange(first, first->next) : ::operator new(bytes);
   }
-  void give(void* p, std::size_t bytes) { lists_[bytes / 64].push_back(p); }
+  void give(void* p, std::size_t bytes) noexcept {
+    Free*& first = lists_[bytes / 64];
+    first = new (p) Free{first};
+  }
   ~Pool() {
-    for (auto& list : lists_)
-      for (void* p : list) ::operator delete(p);
+    for (Free* first : lists_)
+      while (first) ::operator delete(std::exchange(first, first->next));
   }
 
  private:
+  struct Free {
+    Free* next;
+  };
   static constexpr std::size_t classes = 64;
-  std::array<std::vector<void*>, classes> lists_;
+  std::array<Free*, classes> lists_{};
 };
 constexpr std::size_t largest_pooled = 64 * 63;
 std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -73,22 +77,16 @@ NodePtr::NodePtr(Node* n) : n_(n) {
 }
 NodePtr::NodePtr(const NodePtr& o) : NodePtr(o.n_) {}
 
-// Long chains are freed by a loop, not by recursion.
+// Long chains are freed by a loop, not by recursion; the dead are linked through themselves, which takes no memory.
 NodePtr::~NodePtr() {
   if (!n_ || --n_->references_ != 0) return;
-  thread_local std::vector<Node*>* draining = nullptr;
-  if (draining) {
-    draining->push_back(n_);
-    return;
-  }
-  std::vector<Node*> list{n_};
-  draining = &list;
-  while (!list.empty()) {
-    Node* n = list.back();
-    list.pop_back();
-    delete n;
-  }
-  draining = nullptr;
+  thread_local Node* dead = nullptr;
+  thread_local bool draining = false;
+  n_->next_dead_ = std::exchange(dead, n_);
+  if (draining) return;
+  draining = true;
+  while (dead) delete std::exchange(dead, dead->next_dead_);
+  draining = false;
 }
 
 namespace detail {

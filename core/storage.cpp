@@ -5,8 +5,11 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
 #include <unordered_map>
 #include <vector>
+
+#include "core/memory_faults.h"
 
 namespace plumb {
 namespace {
@@ -39,38 +42,23 @@ class Allocator {
 
   void* take(std::size_t capacity, std::size_t bytes, const char* what) {
     const std::lock_guard lock(guard_);
-    void* p = nullptr;
-    if (auto it = free_.find(capacity); it != free_.end() && !it->second.empty()) {
-      p = it->second.back();
-      it->second.pop_back();
-      stats_.cached -= capacity;
-    } else {
-      p = backend(device_).allocate(capacity);
-      if (!p) {
-        drop_cache();
-        p = backend(device_).allocate(capacity);
-      }
-      if (!p)
-        throw OutOfMemory(fmt::format("out of memory on {}: {} asked for {} bytes while {} are in use (peak {})",
-                                      to_string(device_), what, bytes, stats_.in_use, stats_.peak),
-                          what, "use a smaller batch, a shorter sequence, or train.checkpoint_activations = true");
-      ++stats_.allocations;
-    }
+    void* p = memory::may_take(capacity) ? block_of(capacity) : nullptr;
+    if (!p)
+      throw OutOfMemory(fmt::format("out of memory on {}: {} asked for {} bytes while {} are in use (peak {})",
+                                    to_string(device_), what, bytes, stats_.in_use, stats_.peak),
+                        what, "use a smaller batch, a shorter sequence, or train.checkpoint_activations = true");
     stats_.in_use += capacity;
     stats_.peak = std::max(stats_.peak, stats_.in_use);
     stats_.held = std::max(stats_.held, stats_.in_use + stats_.cached);
     return p;
   }
 
-  void give(void* p, std::size_t capacity) {
+  void give(void* p, std::size_t capacity) noexcept {
     const std::lock_guard lock(guard_);
+    memory::given_back();
     stats_.in_use -= capacity;
-    if (caches) {
-      free_[capacity].push_back(p);
-      stats_.cached += capacity;
-    } else {
-      backend(device_).release(p, capacity);
-    }
+    if (caches && keep(p, capacity)) stats_.cached += capacity;
+    else backend(device_).release(p, capacity);
   }
 
   void drop_cache() {
@@ -84,6 +72,33 @@ class Allocator {
   std::mutex guard_;
 
  private:
+  // A block from the cache or from the system; null when there is none.
+  void* block_of(std::size_t capacity) {
+    if (auto it = free_.find(capacity); it != free_.end() && !it->second.empty()) {
+      void* p = it->second.back();
+      it->second.pop_back();
+      stats_.cached -= capacity;
+      return p;
+    }
+    void* p = backend(device_).allocate(capacity);
+    if (!p) {
+      drop_cache();
+      p = backend(device_).allocate(capacity);
+    }
+    if (p) ++stats_.allocations;
+    return p;
+  }
+
+  // False when there is no memory left to write down that the block is free.
+  bool keep(void* p, std::size_t capacity) noexcept {
+    try {
+      free_[capacity].push_back(p);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
   Device device_;
   std::unordered_map<std::size_t, std::vector<void*>> free_;
 };
@@ -106,7 +121,12 @@ StoragePtr allocate_storage(std::size_t bytes, Device device, const char* what) 
   const std::size_t capacity = capacity_for(bytes);
   void* p = allocator(device).take(capacity, bytes, what);
   if (poisons() && device.kind == DeviceKind::cpu) std::memset(p, 0xff, capacity);
-  return StoragePtr(new Storage(p, bytes, device, capacity));
+  auto* const storage = new (std::nothrow) Storage(p, bytes, device, capacity);
+  if (!storage) {
+    allocator(device).give(p, capacity);
+    throw std::bad_alloc();
+  }
+  return StoragePtr(storage);
 }
 
 Storage::~Storage() { allocator(device_).give(data_, capacity_); }

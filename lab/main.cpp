@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "core/memory_faults.h"
 #include "lab/cli/command.h"
 
 namespace {
@@ -19,5 +20,6 @@ void wait_briefly(char** argv) {
 
 int main(int argc, char** argv) {
   wait_briefly(argv);
+  plumb::memory::set_fault_from_environment();
   return plumb::cli::run_command_line(argc, argv);
 }

@@ -30,9 +30,9 @@ class Temporary {
   explicit Temporary(const Path& target) {
     static std::atomic<unsigned> serial{0};
     for (int attempt = 0; attempt < 1000; ++attempt) {
-      path_ = target;
-      path_.replace_filename(
-          fmt::format(".{}.{}-{}{}", target.filename().string(), ::getpid(), serial++, temporary_ending));
+      // Not by replace_filename, which leaves a broken path behind when memory runs out (libstdc++ 12).
+      path_ = target.parent_path() /
+              fmt::format(".{}.{}-{}{}", target.filename().string(), ::getpid(), serial++, temporary_ending);
       std::error_code ignored;
       if (std::filesystem::exists(path_, ignored)) continue;  // a process of the same number in another container
       fd_ = open_file(path_, O_RDWR | O_CREAT | O_EXCL);
@@ -41,7 +41,7 @@ class Temporary {
     throw UserError("cannot make a temporary file", target.string());
   }
   ~Temporary() {
-    if (!placed_) ::unlink(path_.c_str());
+    if (!placed_) remove_file(path_);
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -78,12 +78,11 @@ void write_atomically(const Path& path, std::string_view text) {
 
 int remove_stale_temporaries(const Path& folder) {
   int removed = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
+  for (const auto& name : names_in(folder)) {
     if (!name.starts_with('.') || !name.ends_with(temporary_ending)) continue;
-    const Fd fd(::open(entry.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (fd && lock_now(fd) && ::unlink(entry.path().c_str()) == 0) ++removed;
+    const Path path = folder / name;
+    const Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (fd && lock_now(fd) && remove_file(path)) ++removed;
   }
   return removed;
 }

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "core/errors.h"
 #include "core/files/atomic_file.h"
@@ -19,7 +20,10 @@ static_assert(std::endian::native == std::endian::little, "digests and files are
 
 class Hasher {
  public:
-  Hasher() : state_(XXH3_createState()) { XXH3_128bits_reset(state_.get()); }
+  Hasher() : state_(XXH3_createState()) {
+    if (!state_) throw std::bad_alloc();
+    XXH3_128bits_reset(state_.get());
+  }
   void add(const void* data, std::size_t bytes) {
     if (bytes > 0) XXH3_128bits_update(state_.get(), data, bytes);
   }

@@ -16,7 +16,7 @@ namespace plumb::files::hdf5 {
 // Holds the library for one thread and keeps it from printing; errors are ours to put into words.
 class Session {
  public:
-  explicit Session(Path path) : lock_(mutex()), path_(std::move(path)) {
+  explicit Session(const Path& path) : lock_(mutex()), path_(path) {  // which outlives it: closing must not allocate
     H5Eget_auto2(H5E_DEFAULT, &print_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   }
@@ -24,10 +24,12 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // Passes a result on, or throws: HDF5 reports every failure by a negative number.
+  // Passes a result on, or throws: HDF5 reports every failure by a negative number. Files come here with their seal
+  // intact, so it says nothing about what is in them.
+  // Takes pieces of text, since whatever allocates here could throw while the result is nobody's yet.
   template <class T>
-  T check(T result, std::string_view doing) const {
-    if (result < 0) throw UserError(fmt::format("HDF5 failed {}", doing), path_.string());
+  T check(T result, std::string_view doing, std::string_view name = {}) const {
+    if (result < 0) throw IoError(fmt::format("HDF5 failed {}{}", doing, name), path_.string());
     return result;
   }
 
@@ -37,7 +39,7 @@ class Session {
     return m;
   }
   std::unique_lock<std::recursive_mutex> lock_;
-  Path path_;
+  const Path& path_;
   H5E_auto2_t print_ = nullptr;
   void* data_ = nullptr;
 };

@@ -1,5 +1,6 @@
 // Reads sealed HDF5 files. The library sees a file only after every byte proved to be what was written.
 #include <algorithm>
+#include <exception>
 
 #include "core/files/atomic_file.h"
 #include "core/files/hdf5_api.h"
@@ -38,37 +39,56 @@ std::string joined(const std::vector<std::string>& names) {
 std::string read_text(const Session& session, hid_t attribute, const std::string& name) {
   const Handle type = hdf5::text_type();
   char* text = nullptr;
-  session.check(H5Aread(attribute, type, &text), "reading the attribute " + name);
-  std::string copy = text ? text : "";
-  H5free_memory(text);
-  return copy;
+  session.check(H5Aread(attribute, type, &text), "reading the attribute ", name);
+  const std::unique_ptr<char, herr_t (*)(void*)> owned(text, H5free_memory);
+  return text ? text : "";
 }
 
 Attribute read_attribute(const Session& session, hid_t object, const std::string& name) {
-  const Handle attribute(session.check(H5Aopen(object, name.c_str(), H5P_DEFAULT), "opening " + name), H5Aclose);
+  const Handle attribute(session.check(H5Aopen(object, name.c_str(), H5P_DEFAULT), "opening ", name), H5Aclose);
   const Handle type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  if (H5Sget_simple_extent_npoints(space) != 1)
-    session.check(-1, "reading the attribute " + name + ": it is no scalar");
+  if (H5Sget_simple_extent_npoints(space) != 1) session.check(-1, "reading, as it is no scalar, the attribute ", name);
   if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) > 0) return read_text(session, attribute, name);
   if (H5Tget_class(type) == H5T_INTEGER) {
     std::int64_t value = 0;
-    session.check(H5Aread(attribute, H5T_STD_I64LE, &value), "reading the attribute " + name);
+    session.check(H5Aread(attribute, H5T_STD_I64LE, &value), "reading the attribute ", name);
     return value;
   }
   double value = 0;
-  session.check(H5Aread(attribute, H5T_IEEE_F64LE, &value), "reading the attribute " + name);
+  session.check(H5Aread(attribute, H5T_IEEE_F64LE, &value), "reading the attribute ", name);
   return value;
 }
 
-herr_t note_dataset(hid_t, const char* name, const H5O_info_t* info, void* names) {
-  if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(names)->push_back(name);
-  return 0;
-}
+// Names that the library calls back with, one by one; no exception may cross it.
+class Names {
+ public:
+  static herr_t note_dataset(hid_t, const char* name, const H5O_info_t* info, void* names) {
+    return info->type == H5O_TYPE_DATASET ? static_cast<Names*>(names)->note(name) : 0;
+  }
+  static herr_t note_attribute(hid_t, const char* name, const H5A_info_t*, void* names) {
+    return static_cast<Names*>(names)->note(name);
+  }
+  // What came, sorted, once the library has returned `result`.
+  std::vector<std::string> take(const Session& session, herr_t result, std::string_view doing) {
+    if (error_) std::rethrow_exception(error_);
+    session.check(result, doing);
+    std::sort(names_.begin(), names_.end());
+    return std::move(names_);
+  }
 
-herr_t note_attribute(hid_t, const char* name, const H5A_info_t*, void* names) {
-  static_cast<std::vector<std::string>*>(names)->push_back(name);
-  return 0;
-}
+ private:
+  herr_t note(const char* name) noexcept {
+    try {
+      names_.emplace_back(name);
+      return 0;
+    } catch (...) {
+      error_ = std::current_exception();
+      return -1;
+    }
+  }
+  std::vector<std::string> names_;
+  std::exception_ptr error_;
+};
 
 }  // namespace
 
@@ -86,7 +106,7 @@ Handle Hdf5Reader::Impl::open_dataset(const Session& session, const std::string&
   if (!std::binary_search(names.begin(), names.end(), name)) {
     throw UserError(fmt::format("the {} has no dataset {}", kind, name), path.string());
   }
-  return Handle(session.check(H5Dopen2(file, name.c_str(), H5P_DEFAULT), "opening " + name), H5Dclose);
+  return Handle(session.check(H5Dopen2(file, name.c_str(), H5P_DEFAULT), "opening ", name), H5Dclose);
 }
 
 DType Hdf5Reader::Impl::dtype_of_dataset(const Session& session, hid_t set, const std::string& name) const {
@@ -106,8 +126,9 @@ Hdf5Reader::Hdf5Reader(const Path& path, const std::string& kind) : impl_(std::m
   const Session session(path);
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   impl_->file = Handle(session.check(id, "opening the file"), H5Fclose);
-  session.check(H5Ovisit(id, H5_INDEX_NAME, H5_ITER_INC, note_dataset, &impl_->names), "listing the file");
-  std::sort(impl_->names.begin(), impl_->names.end());
+  Names names;
+  const herr_t visited = H5Ovisit(id, H5_INDEX_NAME, H5_ITER_INC, Names::note_dataset, &names);
+  impl_->names = names.take(session, visited, "listing the file");
 }
 
 Hdf5Reader::~Hdf5Reader() {
@@ -131,7 +152,7 @@ Tensor Hdf5Reader::tensor(const std::string& name) const {
   const int rank = H5Sget_simple_extent_ndims(space);
   if (rank < 0 || rank > max_dims) impl_->damaged(fmt::format("{} has {} dimensions", name, rank));
   hsize_t dims[max_dims] = {};
-  session.check(H5Sget_simple_extent_dims(space, dims, nullptr), "reading the shape of " + name);
+  session.check(H5Sget_simple_extent_dims(space, dims, nullptr), "reading the shape of ", name);
   Shape shape;
   std::uint64_t bytes = size_of(dtype);
   bool too_large = false;
@@ -145,7 +166,7 @@ Tensor Hdf5Reader::tensor(const std::string& name) const {
   }
   const Tensor value = Tensor::empty(shape, dtype, cpu_device, "reading a file");
   if (value.numel() == 0) return value;
-  session.check(H5Dread(set, hdf5::type_of(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, value.raw()), "reading " + name);
+  session.check(H5Dread(set, hdf5::type_of(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, value.raw()), "reading ", name);
   return value;
 }
 
@@ -166,10 +187,11 @@ std::vector<std::string> Hdf5Reader::texts(const std::string& name) const {
     throw UserError(fmt::format("dataset {} holds no texts", name), impl_->path.string());
   }
   std::vector<char*> pointers(n, nullptr);
-  if (n > 0) session.check(H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "reading " + name);
+  if (n > 0) session.check(H5Dread(set, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "reading ", name);
+  const auto reclaim = [&](void* all) { H5Dvlen_reclaim(memory, space, H5P_DEFAULT, all); };
+  const std::unique_ptr<void, decltype(reclaim)> owned(n > 0 ? pointers.data() : nullptr, reclaim);
   std::vector<std::string> values;
   for (const char* pointer : pointers) values.emplace_back(pointer ? pointer : "");
-  if (n > 0) H5Dvlen_reclaim(memory, space, H5P_DEFAULT, pointers.data());
   return values;
 }
 
@@ -178,10 +200,11 @@ std::map<std::string, Attribute> Hdf5Reader::attributes(const std::string& path)
   const Handle object(H5Oopen(impl_->file, ("/" + path).c_str(), H5P_DEFAULT), H5Oclose);
   if (object < 0)
     throw UserError(fmt::format("the {} has no group or dataset {}", impl_->kind, path), impl_->path.string());
-  std::vector<std::string> found;
-  session.check(H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, note_attribute, &found), "listing attributes");
+  Names names;
+  const herr_t visited = H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, Names::note_attribute, &names);
   std::map<std::string, Attribute> values;
-  for (const auto& name : found) values.emplace(name, read_attribute(session, object, name));
+  for (const auto& name : names.take(session, visited, "listing attributes"))
+    values.emplace(name, read_attribute(session, object, name));
   return values;
 }
 

@@ -15,7 +15,7 @@ using hdf5::Session;
 class Writer {
  public:
   // Memory for `bytes` of tensors is asked for at once: growing step by step would hold the file twice.
-  Writer(const Path& path, std::size_t bytes) : session_(path), path_(path) {
+  Writer(const Path& path, std::size_t bytes) : path_(path), session_(path_) {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
     session_.check(H5Pset_fapl_core(access, bytes + (std::size_t{1} << 20), false), "asking for a file in memory");
     H5Pset_obj_track_times(creation, false);  // else the bytes depend on the clock
@@ -30,8 +30,7 @@ class Writer {
     const Handle space(t.dim() == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(t.dim(), dims, nullptr), H5Sclose);
     const Handle set = dataset(name, hdf5::type_of(t.dtype()), space);
     if (t.numel() > 0) {
-      session_.check(H5Dwrite(set, hdf5::type_of(t.dtype()), H5S_ALL, H5S_ALL, H5P_DEFAULT, t.raw()),
-                     "writing " + name);
+      session_.check(H5Dwrite(set, hdf5::type_of(t.dtype()), H5S_ALL, H5S_ALL, H5P_DEFAULT, t.raw()), "writing ", name);
       parts_.push_back({name, static_cast<std::uint64_t>(H5Dget_offset(set)),
                         static_cast<std::uint64_t>(t.numel()) * size_of(t.dtype())});
     }
@@ -44,13 +43,13 @@ class Writer {
     const Handle set = dataset(name, type, space);
     std::vector<const char*> pointers;
     for (const auto& value : values) pointers.push_back(c_text(name, value));
-    if (n > 0) session_.check(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "writing " + name);
+    if (n > 0) session_.check(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), "writing ", name);
   }
 
   void attributes(const std::string& path, const std::map<std::string, Attribute>& values) {
     if (!path.empty() && H5Lexists(file_, path.c_str(), H5P_DEFAULT) <= 0) make_groups(path + "/");
     const std::string full = "/" + path;
-    const Handle object(session_.check(H5Oopen(file_, full.c_str(), H5P_DEFAULT), "opening " + full), H5Oclose);
+    const Handle object(session_.check(H5Oopen(file_, full.c_str(), H5P_DEFAULT), "opening ", full), H5Oclose);
     for (const auto& [name, value] : values) attribute(object, name, value);
   }
 
@@ -82,7 +81,7 @@ class Writer {
       const Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
       H5Pset_obj_track_times(creation, false);
       const hid_t id = H5Gcreate2(file_, group.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT);
-      const Handle made(session_.check(id, "making the group " + group), H5Gclose);
+      const Handle made(session_.check(id, "making the group ", group), H5Gclose);
     }
   }
 
@@ -91,22 +90,22 @@ class Writer {
     const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     H5Pset_obj_track_times(creation, false);
     const hid_t id = H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
-    return Handle(session_.check(id, "making the dataset " + name), H5Dclose);
+    return Handle(session_.check(id, "making the dataset ", name), H5Dclose);
   }
 
   void attribute(hid_t object, const std::string& name, const Attribute& value) {
     const Handle space(H5Screate(H5S_SCALAR), H5Sclose), text = hdf5::text_type();
     const hid_t type = value.index() == 0 ? hid_t(text) : value.index() == 1 ? H5T_IEEE_F64LE : H5T_STD_I64LE;
     const hid_t id = H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT);
-    const Handle made(session_.check(id, "making the attribute " + name), H5Aclose);
+    const Handle made(session_.check(id, "making the attribute ", name), H5Aclose);
     const char* pointer = value.index() == 0 ? c_text(name, std::get<std::string>(value)) : nullptr;
     const void* from = pointer ? static_cast<const void*>(&pointer)
                                : std::visit([](const auto& v) { return static_cast<const void*>(&v); }, value);
-    session_.check(H5Awrite(made, type, from), "writing the attribute " + name);
+    session_.check(H5Awrite(made, type, from), "writing the attribute ", name);
   }
 
-  Session session_;  // first: closes last
   Path path_;
+  Session session_;  // before what it guards: closes last
   Handle file_;
   std::vector<SealedPart> parts_;
 };

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <cstring>
+#include <new>
 
 namespace plumb::files {
 namespace {
@@ -48,6 +49,7 @@ struct Cursor {
 // The whole file's hash covers body, table and the front of the footer.
 std::string hash_of_whole(Bytes body, std::string_view behind) {
   XXH3_state_t* state = XXH3_createState();
+  if (!state) throw std::bad_alloc();
   XXH3_128bits_reset(state);
   XXH3_128bits_update(state, body.data(), body.size());
   XXH3_128bits_update(state, behind.data(), behind.size());

@@ -1,46 +1,18 @@
-// System calls with errors in words and injected faults.
+// System calls with errors in words.
 #include "core/files/system.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <atomic>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
-#include <cstdlib>
+#include <memory>
 #include <system_error>
-
-#include "core/errors.h"
 
 namespace plumb::files {
 namespace {
-
-constexpr std::array<std::string_view, 4> op_names{"open", "write", "fsync", "rename"};
-std::array<std::atomic<int>, 4> counts{};
-
-std::optional<Fault>& armed() {
-  static std::optional<Fault> fault = [] {
-    const char* text = std::getenv("PLUMB_FAULT");
-    return text && *text ? std::optional(parse_fault(text)) : std::nullopt;
-  }();
-  return fault;
-}
-
-// Counts the call, and says whether it is the one to fail.
-bool fails_now(Op op) {
-  const int n = ++counts[static_cast<std::size_t>(op)];
-  const auto& fault = armed();
-  if (!fault || fault->op != op) return false;
-  return fault->kind == Fault::Kind::always ? n >= fault->nth : n == fault->nth;
-}
-
-void die_if_asked() {
-  if (armed()->kind == Fault::Kind::kill) raise(SIGKILL);
-}
 
 std::string hint_for(int error) {
   switch (error) {
@@ -68,6 +40,14 @@ std::size_t write_some(const Fd& fd, const Path& path, Bytes bytes, std::uint64_
   }
 }
 
+void write_all(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const std::size_t n = write_some(fd, path, bytes, offset);
+    bytes = bytes.subspan(n);
+    offset += n;
+  }
+}
+
 }  // namespace
 
 Fd::~Fd() {
@@ -75,14 +55,12 @@ Fd::~Fd() {
 }
 
 void io_error(std::string_view what, const Path& path, int error) {
-  throw UserError(fmt::format("{}: {}", what, std::generic_category().message(error)), path.string(), hint_for(error));
+  throw IoError(fmt::format("{}: {}", what, std::generic_category().message(error)), path.string(), hint_for(error));
 }
 
 Fd open_file(const Path& path, int flags) {
-  if (fails_now(Op::open)) {
-    die_if_asked();
-    io_error("cannot open", path, EMFILE);
-  }
+  const FaultyCall call(Op::open, path);
+  if (call.breaks_off()) io_error("cannot open", path, EMFILE);
   for (;;) {
     const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
     if (fd >= 0) return Fd(fd);
@@ -91,35 +69,49 @@ Fd open_file(const Path& path, int flags) {
 }
 
 void write_at(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset) {
-  const bool fault = fails_now(Op::write);
-  if (fault) bytes = bytes.first(bytes.size() / 2);
-  while (!bytes.empty()) {
-    const std::size_t n = write_some(fd, path, bytes, offset);
-    bytes = bytes.subspan(n);
-    offset += n;
-  }
-  if (!fault) return;
-  die_if_asked();
-  io_error("cannot write", path, ENOSPC);
+  const FaultyCall call(Op::write, path);
+  const std::size_t middle = call.bytes_before_the_middle(bytes.size());
+  write_all(fd, path, bytes.first(middle), offset);
+  if (call.breaks_off()) io_error("cannot write", path, ENOSPC);
+  write_all(fd, path, bytes.subspan(middle), offset + middle);
 }
 
 void sync_file(const Fd& fd, const Path& path) {
-  if (fails_now(Op::fsync)) {
-    die_if_asked();
-    io_error("cannot flush to the disk", path, EIO);
-  }
+  const FaultyCall call(Op::fsync, path);
+  if (call.breaks_off()) io_error("cannot flush to the disk", path, EIO);
   while (::fsync(fd.get()) != 0) {
     if (errno == EINVAL || errno == ENOTSUP) return;  // a file system without fsync, such as some network folders
     if (errno != EINTR) io_error("cannot flush to the disk", path, errno);
   }
 }
 
+void truncate_file(const Fd& fd, const Path& path, std::uint64_t size) {
+  const FaultyCall call(Op::truncate, path);
+  if (call.breaks_off()) io_error("cannot shorten the file", path, EIO);
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) io_error("cannot shorten the file", path, errno);
+}
+
 void rename_file(const Path& from, const Path& to) {
-  if (fails_now(Op::rename)) {
-    die_if_asked();
-    io_error("cannot put the file in its place", to, EIO);
-  }
+  const FaultyCall call(Op::rename, to);
+  if (call.breaks_off()) io_error("cannot put the file in its place", to, EIO);
   if (::rename(from.c_str(), to.c_str()) != 0) io_error("cannot put the file in its place", to, errno);
+}
+
+std::vector<std::string> names_in(const Path& folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.empty() ? "." : folder.c_str()), ::closedir);
+  if (!open && errno == ENOMEM) throw std::bad_alloc();
+  std::vector<std::string> names;
+  for (const dirent* entry = nullptr; open && (entry = ::readdir(open.get()));) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool remove_file(const Path& path) noexcept {
+  const FaultyCall call(Op::remove, path);
+  return !call.breaks_off() && ::unlink(path.c_str()) == 0;
 }
 
 void sync_folder(const Path& folder) {
@@ -139,37 +131,5 @@ void make_folders(const Path& folder) {
   std::filesystem::create_directories(folder, error);
   if (error) io_error("cannot make the folder", folder, error.value());
 }
-
-void set_fault(std::optional<Fault> fault) {
-  armed() = fault;
-  for (auto& count : counts) count = 0;
-}
-
-Fault parse_fault(std::string_view text) {
-  const auto bad = [&] {
-    return UserError(fmt::format("fault '{}' is not understood", text), "PLUMB_FAULT",
-                     "write OP:N or OP:N:always or OP:N:kill, where OP is open, write, fsync or rename");
-  };
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos) throw bad();
-  Fault fault;
-  const auto name = std::find(op_names.begin(), op_names.end(), text.substr(0, colon));
-  if (name == op_names.end()) throw bad();
-  fault.op = static_cast<Op>(name - op_names.begin());
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, fault.nth);
-  const std::string_view kind(rest, static_cast<std::size_t>(end - rest));
-  if (error != std::errc() || fault.nth < 1) throw bad();
-  if (kind == ":always") {
-    fault.kind = Fault::Kind::always;
-  } else if (kind == ":kill") {
-    fault.kind = Fault::Kind::kill;
-  } else if (!kind.empty() && kind != ":once") {
-    throw bad();
-  }
-  return fault;
-}
-
-int calls(Op op) { return counts[static_cast<std::size_t>(op)]; }
 
 }  // namespace plumb::files

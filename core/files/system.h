@@ -1,19 +1,18 @@
-// The few system calls that files rest on: errors in words, and a seam where a test makes the n-th call fail or the
-// process die (PLUMB_FAULT=write:3, fsync:2:always, rename:1:kill; a write that fails leaves half its bytes behind).
+// The few system calls that files rest on: errors in words, and every one of them may meet a fault (faults.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "core/errors.h"
+#include "core/files/faults.h"
+
 namespace plumb::files {
 
-using Path = std::filesystem::path;
 using Bytes = std::span<const std::byte>;
 
 inline Bytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
@@ -37,26 +36,26 @@ class Fd {
   int fd_ = -1;
 };
 
-// Each throws UserError (what failed, the path, the system's reason, a way out).
+// The system refused: that says nothing about what is in the file.
+class IoError : public UserError {
+ public:
+  using UserError::UserError;
+};
+[[noreturn]] void io_error(std::string_view what, const Path& path, int error);
+
+// Each throws IoError (what failed, the path, the system's reason, a way out).
 Fd open_file(const Path& path, int flags);
 void write_at(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset);
 void sync_file(const Fd& fd, const Path& path);
+void truncate_file(const Fd& fd, const Path& path, std::uint64_t size);
 void rename_file(const Path& from, const Path& to);
 void sync_folder(const Path& folder);
 std::uint64_t size_of_file(const Fd& fd, const Path& path);
 void make_folders(const Path& folder);
-[[noreturn]] void io_error(std::string_view what, const Path& path, int error);
 
-// The seam. Faults count calls from the moment they are set; only tests and `plumb check` set them.
-enum class Op { open, write, fsync, rename };
-struct Fault {
-  enum class Kind { once, always, kill };
-  Op op = Op::write;
-  int nth = 1;
-  Kind kind = Kind::once;
-};
-void set_fault(std::optional<Fault> fault);
-Fault parse_fault(std::string_view text);  // "write:3", "fsync:2:always", "rename:1:kill"
-int calls(Op op);                          // since the last set_fault
+// What is in a folder, by name; nothing where there is no folder. (The iterator of the standard library ends the process
+// when memory runs out.)
+std::vector<std::string> names_in(const Path& folder);
+bool remove_file(const Path& path) noexcept;  // false when it is still there
 
 }  // namespace plumb::files

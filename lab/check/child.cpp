@@ -61,17 +61,20 @@ pid_t spawn(const std::vector<std::string>& command, const std::vector<std::stri
   return child;
 }
 
-bool finish(pid_t child, double seconds) {
+int wait_for(pid_t child, double seconds) {
+  const auto code = [](int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status); };
   int status = 0;
   const double step = 0.002;
   for (double waited = 0; seconds == 0 || waited < seconds; waited += step) {
-    if (waitpid(child, &status, WNOHANG) == child) return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (waitpid(child, &status, WNOHANG) == child) return code(status);
     usleep(static_cast<useconds_t>(step * 1e6));
   }
   kill(child, SIGKILL);
   waitpid(child, &status, 0);
-  return false;
+  return code(status);
 }
+
+bool finish(pid_t child, double seconds) { return wait_for(child, seconds) == 0; }
 
 std::string plumb_of(const CheckOptions& o) {
   return o.plumb.empty() ? fs::read_symlink("/proc/self/exe").string() : o.plumb;

@@ -14,8 +14,9 @@ namespace plumb::lab {
 // Starts a command with `variables` ("TZ=UTC") laid over this environment; its output is thrown away.
 pid_t spawn(const std::vector<std::string>& command, const std::vector<std::string>& variables = {});
 
-// Waits for the child, killing it after `seconds` (0 = never). True when it ended by itself with success.
-bool finish(pid_t child, double seconds);
+// Waits for the child, killing it after `seconds` (0 = never). Its exit code, or minus the signal that ended it.
+int wait_for(pid_t child, double seconds);
+bool finish(pid_t child, double seconds);  // true when it ended by itself with success
 
 std::string plumb_of(const CheckOptions& o);  // the command line to run
 

@@ -25,6 +25,27 @@ RunConfig small_config() {
   return c;
 }
 
+RunConfig smallest_config() {
+  RunConfig c;
+  c.run.steps = 4;
+  c.run.log_every = 1;
+  c.run.eval_every = 2;
+  c.run.eval_rows = 2;
+  c.run.sample_tokens = 3;
+  c.data.copy_language.vocab = 4;
+  c.data.copy_language.copy_distance = 2;
+  c.data.copy_language.length = 4;
+  c.model.width = 2;
+  c.model.layers = 1;
+  c.model.heads = 1;
+  c.model.context = 3;
+  c.train.batch = 2;
+  c.optim.rule = optim::Rule::sgd;
+  c.checkpoint.every = 2;
+  c.checkpoint.keep_last = 2;
+  return c;
+}
+
 std::string outcome_of(const RunConfig& config, std::int64_t steps) {
   Trainer t(config);
   std::string metrics;

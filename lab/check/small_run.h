@@ -8,7 +8,8 @@
 
 namespace plumb::lab {
 
-RunConfig small_config();  // small, with every kind of operator a GPT has
+RunConfig small_config();     // small, with every kind of operator a GPT has
+RunConfig smallest_config();  // milliseconds, and files as small as they get: 4 steps, checkpoints of 2 and 4
 
 // Digest of everything after some steps: parameters, moments, states, metrics, validation loss.
 std::string outcome_of(const RunConfig& config, std::int64_t steps);

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <initializer_list>
 #include <new>
+#include <string_view>
 
 #include "core/backend.h"
 #include "core/build_info.h"
@@ -14,7 +16,7 @@
 namespace plumb::cli {
 namespace {
 
-std::string json_text(const std::string& s) {
+std::string json_text(std::string_view s) {
   std::string out = "\"";
   for (const char c : s) {
     if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
@@ -27,16 +29,24 @@ std::string json_text(const std::string& s) {
 
 struct Outcome {
   int code;
-  std::string what, where, hint;
+  std::string_view what, where = {}, hint = {};
 };
 
+void put(std::initializer_list<std::string_view> parts) {
+  for (const auto part : parts) std::fwrite(part.data(), 1, part.size(), stderr);
+}
+
+// In words, without asking for memory: there may be none.
 int report(const Outcome& o, bool json) {
-  const std::string text = o.where.empty() ? o.what : o.where + ": " + o.what;
-  fmt::print(stderr, "error: {}\n", text);
-  if (!o.hint.empty()) fmt::print(stderr, "  hint: {}\n", o.hint);
-  if (json)
-    fmt::print("{{\"error\": {{\"what\": {}, \"where\": {}, \"hint\": {}, \"exit_code\": {}}}}}\n", json_text(o.what),
-               json_text(o.where), json_text(o.hint), o.code);
+  put({"error: ", o.where, o.where.empty() ? "" : ": ", o.what, "\n"});
+  if (!o.hint.empty()) put({"  hint: ", o.hint, "\n"});
+  try {
+    if (json)
+      fmt::print("{{\"error\": {{\"what\": {}, \"where\": {}, \"hint\": {}, \"exit_code\": {}}}}}\n", json_text(o.what),
+                 json_text(o.where), json_text(o.hint), o.code);
+  } catch (const std::bad_alloc&) {
+    put({"error: out of memory\n"});
+  }
   return o.code;
 }
 
@@ -78,11 +88,11 @@ int run_command_line(int argc, const char* const* argv) {
   } catch (const UserError& e) {
     return flushed(report({1, e.message(), e.where(), e.hint()}, json));
   } catch (const Interrupted& e) {
-    return flushed(report({130, e.what(), "", ""}, json));
+    return flushed(report({130, e.what()}, json));
   } catch (const std::bad_alloc&) {
-    return flushed(report({1, "out of memory", "", ""}, json));
+    return flushed(report({1, "out of memory"}, json));
   } catch (const std::exception& e) {
-    return flushed(report({1, e.what(), "", ""}, json));
+    return flushed(report({1, e.what()}, json));
   }
 }
 

@@ -68,6 +68,8 @@ struct Member {
 
 // On one line, keys in order.
 std::string write_json(const Value& value);
+// The booleans, numbers and texts of a JSON object, without what it nests; empty for anything else.
+Value read_flat_json(const std::string& text);
 
 // Lays `over` upon `base`: tables merge key by key, everything else is replaced.
 void merge(Value& base, const Value& over);

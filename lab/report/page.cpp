@@ -181,10 +181,10 @@ Page page_of(const std::vector<RunContent>& runs) {
   Page page;
   page.plots = plots_of(runs);
   for (const auto& run : runs) {
-    if (run.rows.dropped_bytes == 0) continue;
-    page.notes.push_back(
-        fmt::format("{}: the last {} bytes of the journal are {}", run.name, run.rows.dropped_bytes,
-                    run.rows.damaged_at ? "damaged; what came before is shown" : "an unfinished record"));
+    if (!run.damage.empty()) page.notes.push_back(run.damage + "; what came before is shown");
+    else if (run.rows.dropped_bytes > 0)
+      page.notes.push_back(fmt::format("{}: the last {} bytes of the journal are an unfinished record", run.name,
+                                       run.rows.dropped_bytes));
   }
   if (runs.size() > 1) {
     page.title = fmt::format("{} runs", runs.size());

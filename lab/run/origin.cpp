@@ -36,21 +36,25 @@ Origin read_origin(const std::string& from) {
   return out;
 }
 
-void keep_origin(const std::string& folder, const Origin& origin) {
+void keep_origin(const std::string& folder, const std::optional<Origin>& origin) {
+  if (!origin) {
+    files::remove_file(file_in(folder));  // of a run that is no more
+    return;
+  }
   store::Checkpoint kept;
-  kept.step = origin.step;
-  for (const auto& t : origin.parameters) kept.tensors.push_back({t.name, t.value});
+  kept.step = origin->step;
+  for (const auto& t : origin->parameters) kept.tensors.push_back({t.name, t.value});
   store::save_checkpoint(file_in(folder), kept);
 }
 
 std::optional<std::vector<optim::NamedTensor>> kept_origin(const std::string& folder) {
+  // The file counts, not the journal: what the journal says of it may be lost.
+  if (std::filesystem::exists(file_in(folder))) return parameters_in(store::load_checkpoint(file_in(folder), "params"));
   const auto provenance = store::read_run(folder).rows.provenance;
   const auto from = provenance.find("from");
   if (from == provenance.end() || from->second.empty()) return {};
-  if (!std::filesystem::exists(file_in(folder)))
-    throw UserError(fmt::format("origin.h5 is missing: the parameters of {} that the run started from", from->second),
-                    folder, "start a new run");
-  return parameters_in(store::load_checkpoint(file_in(folder), "params"));
+  throw UserError(fmt::format("origin.h5 is missing: the parameters of {} that the run started from", from->second),
+                  folder, "start a new run");
 }
 
 }  // namespace plumb::lab

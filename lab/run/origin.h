@@ -21,8 +21,8 @@ struct Origin {
 Origin read_origin(const std::string& run_or_checkpoint);
 
 // A run that starts from another one keeps the parameters as origin.h5, so that it can be resumed and verified whatever
-// becomes of the other.
-void keep_origin(const std::string& folder, const Origin& origin);
+// becomes of the other. One that starts from fresh parameters has no such file.
+void keep_origin(const std::string& folder, const std::optional<Origin>& origin);
 // Those parameters; nothing for a run that started from fresh ones.
 std::optional<std::vector<optim::NamedTensor>> kept_origin(const std::string& folder);
 

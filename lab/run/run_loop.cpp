@@ -241,7 +241,7 @@ RunOutcome start_run(const RunConfig& config, const RunRequest& request) {
   if (!request.from.empty()) trainer.load_parameters((origin = read_origin(request.from))->parameters);
   auto store = store::RunStore::create(request.folder, resolved_toml(config),
                                        provenance(request, config, trainer.data().digest()));
-  if (origin) keep_origin(request.folder, *origin);
+  keep_origin(request.folder, origin);
   for (const auto& info : metric_infos()) store.describe(info);
   RunOutcome out = Loop(trainer, store, request).run();
   if (origin) out.warnings = origin->warnings;

@@ -24,9 +24,10 @@ std::optional<double> last_of(const store::JournalContent& rows, const char* nam
   return it->second.values.back();
 }
 
-std::string status_of(const store::JournalContent& rows) {
-  if (rows.events.empty()) return "unfinished";
-  const auto note = store::read_note(rows.events.back().json);
+std::string status_of(const store::RunContent& run) {
+  if (!run.damage.empty()) return "damaged";
+  if (run.rows.events.empty()) return "unfinished";
+  const auto note = store::read_note(run.rows.events.back().json);
   return note ? note->ending : "unfinished";
 }
 
@@ -35,7 +36,7 @@ std::string status_of(const store::JournalContent& rows) {
 RunSummary summarise(const store::RunContent& run) {
   const RunConfig config = config_of(run);
   return {.name = run.name,
-          .status = status_of(run.rows),
+          .status = status_of(run),
           .steps = std::max<std::int64_t>(run.rows.last_step, 0),
           .seed = config.run.seed,
           .val_loss = last_of(run.rows, "val_loss"),

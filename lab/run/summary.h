@@ -15,7 +15,7 @@ namespace plumb::lab {
 std::string write_report(const std::vector<std::string>& runs, const std::string& out = {});
 
 struct RunSummary {
-  std::string name, status;  // "finished", "stopped early", "diverged", "unfinished"
+  std::string name, status;  // "finished", "stopped early", "diverged", "unfinished", "damaged"
   std::int64_t steps = 0, seed = 0;
   std::optional<double> val_loss, loss;
 };

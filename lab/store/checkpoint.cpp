@@ -57,6 +57,8 @@ void check_manifest(const std::vector<std::string>& manifest, const Checkpoint& 
       path.string());
 }
 
+Path path_in(const Path& folder, std::int64_t step) { return folder / fmt::format("{:06}.h5", step); }
+
 }  // namespace
 
 const Tensor* Checkpoint::find(const std::string& name) const {
@@ -119,25 +121,23 @@ std::string damage_of_checkpoint(const Path& path) {
   }
 }
 
+std::vector<std::int64_t> checkpointed_steps(const Path& folder) {
+  std::vector<std::int64_t> found;
+  for (const auto& name : files::names_in(folder)) {
+    std::int64_t step = -1;
+    std::from_chars(name.data(), name.data() + name.size(), step);
+    if (step >= 0 && folder / name == path_in(folder, step)) found.push_back(step);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 CheckpointFolder::CheckpointFolder(Path folder) : folder_(std::move(folder)) {
   files::make_folders(folder_);
   files::remove_stale_temporaries(folder_);
 }
 
-Path CheckpointFolder::path_of(std::int64_t step) const { return folder_ / fmt::format("{:06}.h5", step); }
-
-std::vector<std::int64_t> CheckpointFolder::steps() const {
-  std::vector<std::int64_t> found;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    const std::string name = entry.path().filename().string();
-    std::int64_t step = -1;
-    std::from_chars(name.data(), name.data() + name.size(), step);
-    if (step >= 0 && entry.path() == path_of(step)) found.push_back(step);
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
+Path CheckpointFolder::path_of(std::int64_t step) const { return path_in(folder_, step); }
 
 Path CheckpointFolder::save(const Checkpoint& checkpoint, const Retention& retention) const {
   const Path path = path_of(checkpoint.step);
@@ -156,7 +156,9 @@ CheckpointFolder::Found CheckpointFolder::newest(const std::function<bool(std::i
       found.checkpoint = load_checkpoint(path_of(step));
       return found;
     } catch (const OutOfMemory&) {
-      throw;  // says nothing about the file
+      throw;  // says nothing about the file, and nor does the next
+    } catch (const files::IoError&) {
+      throw;
     } catch (const UserError& error) {
       found.damaged.push_back(fmt::format("{}: {}", error.where(), error.message()));
     }
@@ -173,8 +175,7 @@ void CheckpointFolder::prune(const Retention& retention) const {
   if (!whole) return;  // an older one may be all there is
   for (std::size_t i = 0; i < keep_from; ++i) {
     if (retention.keep_every > 0 && all[i] % retention.keep_every == 0) continue;
-    std::error_code ignored;  // one that stays is removed next time
-    std::filesystem::remove(path_of(all[i]), ignored);
+    files::remove_file(path_of(all[i]));  // one that stays is removed next time
   }
 }
 

@@ -34,6 +34,9 @@ Checkpoint load_checkpoint(const Path& path, const std::string& group = "");
 // Empty when the file is a whole checkpoint, else what is wrong with it.
 std::string damage_of_checkpoint(const Path& path);
 
+// The steps that a folder of checkpoints has a file of, ascending. Reads names only.
+std::vector<std::int64_t> checkpointed_steps(const Path& folder);
+
 // What to keep: the last n (0: all), and every k-th step for good (0: none beyond the last n).
 struct Retention {
   int keep_last = 0;
@@ -47,7 +50,7 @@ class CheckpointFolder {
 
   const Path& path() const { return folder_; }
   Path path_of(std::int64_t step) const;
-  std::vector<std::int64_t> steps() const;  // ascending
+  std::vector<std::int64_t> steps() const { return checkpointed_steps(folder_); }
 
   // Saves, then removes what the retention lets go; never the last whole one.
   Path save(const Checkpoint& checkpoint, const Retention& retention = {}) const;

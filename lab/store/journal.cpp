@@ -29,10 +29,6 @@ void check_name(const std::string& name) {
   if (bad) fail("journal", "'{}' cannot name a metric: write words separated by single slashes.", name);
 }
 
-void cut(const files::Fd& fd, const Path& path, std::uint64_t size) {
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) files::io_error("cannot shorten the journal", path, errno);
-}
-
 }  // namespace
 
 // The header comes atomically, so that a kill leaves a journal or none; the folder's lock keeps two creators apart.
@@ -56,7 +52,7 @@ Journal Journal::open(const Path& path, JournalContent* kept) {
 
 void Journal::reload(JournalContent* kept) {
   JournalContent content = read_journal(path_);
-  if (content.dropped_bytes > 0) cut(fd_, path_, content.good_bytes);
+  if (content.dropped_bytes > 0) files::truncate_file(fd_, path_, content.good_bytes);
   end_ = content.good_bytes;
   ids_.clear();
   const files::MappedFile mapped(path_);
@@ -123,18 +119,17 @@ void Journal::checkpoint(std::int64_t step) {
 
 void Journal::describe(const MetricInfo& info) {
   check_name(info.name);
-  const auto [place, fresh] = ids_.try_emplace(info.name, static_cast<std::uint32_t>(ids_.size()));
+  const auto known = ids_.find(info.name);
+  const auto id = known != ids_.end() ? known->second : static_cast<std::uint32_t>(ids_.size());
   std::string payload;
-  journal::put(payload, place->second);
+  journal::put(payload, id);
   journal::put_text(payload, info.name);
   journal::put_text(payload, info.units);
   journal::put_text(payload, info.description);
-  try {
-    append(journal::describe, payload);
-  } catch (...) {
-    if (fresh) ids_.erase(place);  // the name is not in the file: written again next time
-    throw;
-  }
+  auto renewed = ids_;
+  renewed[info.name] = id;
+  append(journal::describe, payload);
+  ids_.swap(renewed);  // only when the name is in the file; else it is written again next time
 }
 
 void Journal::provenance(std::string_view key, std::string_view value) {
@@ -153,7 +148,7 @@ void Journal::truncate_to(std::int64_t step) {
     keep = journal::for_each_record(files::as_text(mapped.bytes()), path_,
                                     [&](const journal::Record& record) { return journal::step_of(record) <= step; });
   }
-  cut(fd_, path_, keep);
+  files::truncate_file(fd_, path_, keep);
   sync();
   reload(nullptr);
 }

@@ -1,37 +1,37 @@
 // Notes as JSON objects; what is empty is left out.
 #include "lab/store/note.h"
 
-#include <nlohmann/json.hpp>
+#include "lab/config/value.h"
 
 namespace plumb::store {
 namespace {
 
-using nlohmann::json;
-
-std::string text(const json& note, const char* key) {
-  const auto found = note.find(key);
-  return found != note.end() && found->is_string() ? found->get<std::string>() : "";
+std::string text(const Value& note, const char* key) {
+  const Value* found = note.find(key);
+  return found && found->as_text() ? *found->as_text() : std::string();
 }
 
-std::optional<double> number(const json& note, const char* key) {
-  const auto found = note.find(key);
-  return found != note.end() && found->is_number() ? std::optional(found->get<double>()) : std::nullopt;
+std::optional<double> number(const Value& note, const char* key) {
+  const Value* found = note.find(key);
+  if (!found) return {};
+  if (const auto* i = found->as_integer()) return static_cast<double>(*i);
+  return found->as_number() ? std::optional(*found->as_number()) : std::nullopt;
 }
 
 }  // namespace
 
 std::string write_note(const Note& note) {
-  json out{{"ending", note.ending}};
-  if (!note.blame.empty()) out["blame"] = note.blame;
-  if (!note.sample.empty()) out["sample"] = note.sample;
-  if (note.val_loss) out["val_loss"] = *note.val_loss;
-  if (note.entropy_floor) out["entropy_floor"] = *note.entropy_floor;
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);  // a sample of bytes may be no UTF-8
+  Value out(Table{{"ending", note.ending, {}}});
+  if (!note.blame.empty()) out.set("blame", note.blame);
+  if (!note.sample.empty()) out.set("sample", note.sample);
+  if (note.val_loss) out.set("val_loss", *note.val_loss);
+  if (note.entropy_floor) out.set("entropy_floor", *note.entropy_floor);
+  return write_json(out);
 }
 
 std::optional<Note> read_note(const std::string& event) {
-  const json note = json::parse(event, nullptr, false);
-  if (!note.is_object() || text(note, "ending").empty()) return {};
+  const Value note = read_flat_json(event);
+  if (text(note, "ending").empty()) return {};
   return Note{.ending = text(note, "ending"),
               .blame = text(note, "blame"),
               .sample = text(note, "sample"),

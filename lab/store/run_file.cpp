@@ -105,12 +105,37 @@ void write_run_h5(const Path& path, const RunContent& run) {
   files::write_hdf5(path, content);
 }
 
+// A checkpoint is written after its mark is on the disk: one without a mark tells of rows that were there.
+std::string damage_of_journal(const Path& folder, const JournalContent& rows,
+                              const std::vector<std::int64_t>& checkpoints) {
+  const std::string journal = (folder / "journal").string();
+  if (rows.damaged_at)
+    return fmt::format("{}: damaged at byte {}; {} bytes from there on are lost", journal, *rows.damaged_at,
+                       rows.dropped_bytes);
+  const auto unmarked = [&](std::int64_t step) { return std::ranges::count(rows.checkpoints, step) == 0; };
+  const auto lost = std::ranges::find_if(checkpoints, unmarked);
+  if (lost == checkpoints.end()) return {};
+  return fmt::format("{}: cut short; the rows that belong to the checkpoint of step {} are lost", journal, *lost);
+}
+
+std::string read_config(const Path& folder, const JournalContent& rows) {
+  const Path path = folder / "config.toml";
+  std::string config = files::read_text(path);
+  const auto digest = rows.provenance.find(config_digest);
+  if (digest == rows.provenance.end() || digest->second == files::digest(config)) return config;
+  throw UserError("the configuration is damaged, or was changed after the run began", path.string(),
+                  "put back what it was: every checkpoint of the run has it as its attribute \"config\"; to try "
+                  "another configuration, start a new run");
+}
+
 RunContent read_run(const Path& folder_or_run_h5) {
   const Path& path = folder_or_run_h5;
   RunContent run;
   if (std::filesystem::exists(path / "journal")) {
-    run.config = files::read_text(path / "config.toml");
+    const auto checkpoints = checkpointed_steps(path / "ckpt");  // first: a living run adds rows before checkpoints
     run.rows = read_journal(path / "journal");
+    run.config = read_config(path, run.rows);
+    run.damage = damage_of_journal(path, run.rows, checkpoints);
   } else if (!std::filesystem::exists(path) ||
              (std::filesystem::is_directory(path) && !std::filesystem::exists(path / "run.h5"))) {
     throw UserError("there is no run here: neither a journal nor run.h5", path.string(),

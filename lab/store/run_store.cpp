@@ -33,6 +33,7 @@ RunStore RunStore::create(const Path& folder, const std::string& config,
   files::remove_stale_temporaries(folder);
   files::write_atomically(folder / "config.toml", config);  // first: a journal without a config cannot be resumed
   RunStore store(folder, config, Journal::create(folder / "journal"), std::nullopt);
+  store.journal_.provenance(config_digest, files::digest(config));
   for (const auto& [key, value] : provenance) store.journal_.provenance(key, value);
   store.journal_.sync();
   store.text("config", 0, "```toml\n" + config + "\n```");
@@ -47,10 +48,9 @@ RunStore RunStore::resume(const Path& folder, Resumption& how) {
   JournalContent rows;
   Journal journal = Journal::open(folder / "journal", &rows);
   files::remove_stale_temporaries(folder);
-  if (rows.damaged_at) {
-    how.warnings.push_back(fmt::format("{}: damaged at byte {}; {} bytes from there on are dropped and made again",
-                                       (folder / "journal").string(), *rows.damaged_at, rows.dropped_bytes));
-  }
+  const std::string config = read_config(folder, rows);
+  if (const auto damage = damage_of_journal(folder, rows, checkpointed_steps(folder / "ckpt")); !damage.empty())
+    how.warnings.push_back(damage + " and made again");
   // A mark says that every row up to its step is in the journal; without it a checkpoint would leave a gap.
   const auto& marks = rows.checkpoints;
   auto found = CheckpointFolder(folder / "ckpt").newest([&](std::int64_t step) {
@@ -60,7 +60,7 @@ RunStore RunStore::resume(const Path& folder, Resumption& how) {
   how.checkpoint = std::move(found.checkpoint);
   const std::int64_t step = how.checkpoint ? how.checkpoint->step : -1;
   journal.truncate_to(step);
-  return RunStore(folder, files::read_text(folder / "config.toml"), std::move(journal), step);
+  return RunStore(folder, config, std::move(journal), step);
 }
 
 void RunStore::metrics(std::int64_t step, std::span<const NamedValue> row) {

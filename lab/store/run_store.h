@@ -15,6 +15,8 @@
 
 namespace plumb::store {
 
+constexpr const char* config_digest = "config_digest";  // in the provenance: that of config.toml
+
 // How a resumed run goes on.
 struct Resumption {
   std::optional<Checkpoint> checkpoint;  // none: begin at step 0
@@ -59,9 +61,15 @@ struct RunContent {
   std::string name;  // the folder's
   std::string config;
   JournalContent rows;
+  std::string damage{};        // what its journal has lost, as a sentence; empty when it is whole
   std::string digest() const;  // of config and metrics: what two equal runs share
 };
-RunContent read_run(const Path& folder_or_run_h5);
+RunContent read_run(const Path& folder_or_run_h5);  // UserError where the configuration is not the run's own
+
+// The same two questions to a folder whose journal was read already; `checkpoints` are those that lay there before.
+std::string damage_of_journal(const Path& folder, const JournalContent& rows,
+                              const std::vector<std::int64_t>& checkpoints);
+std::string read_config(const Path& folder, const JournalContent& rows);
 void write_run_h5(const Path& path, const RunContent& run);
 
 }  // namespace plumb::store

@@ -54,23 +54,29 @@ TEST(AtomicFile, SaysThatTheDiskIsFull) {
 
 TEST(AtomicFile, KilledAtAnyCallLeavesOldOrNewAndATemporaryThatIsCleaned) {
   const Folder folder;
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
-    for (int nth = 1; nth <= 2; ++nth) {
-      write_atomically(folder / "a", "old");
-      const pid_t child = fork();
-      if (child == 0) {
-        set_fault(Fault{op, nth, Fault::Kind::kill});
-        write_atomically(folder / "a", "new");
-        _exit(0);
+  int kills = 0;
+  for (const auto kind : {Fault::Kind::kill_before, Fault::Kind::kill_within, Fault::Kind::kill_after}) {
+    for (const Op op : all_ops) {
+      for (int nth = 1; nth <= 2; ++nth) {
+        write_atomically(folder / "a", "old");
+        const pid_t child = fork();
+        if (child == 0) {
+          set_fault(Fault{op, nth, kind});
+          write_atomically(folder / "a", "new");
+          _exit(0);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        kills += WIFSIGNALED(status);
+        const std::string text = read_text(folder / "a");
+        const bool renamed = !WIFSIGNALED(status) || nth == 2 || (op == Op::rename && kind == Fault::Kind::kill_after);
+        EXPECT_EQ(text, renamed ? "new" : "old") << name_of(op) << nth;
+        EXPECT_EQ(remove_stale_temporaries(folder.path()), temporaries_in(folder.path()) == 0 ? 0 : 1);
+        EXPECT_EQ(temporaries_in(folder.path()), 0);
       }
-      int status = 0;
-      waitpid(child, &status, 0);
-      const std::string text = read_text(folder / "a");
-      EXPECT_TRUE(text == "old" || text == "new") << text;
-      EXPECT_EQ(remove_stale_temporaries(folder.path()), temporaries_in(folder.path()) == 0 ? 0 : 1);
-      EXPECT_EQ(temporaries_in(folder.path()), 0);
     }
   }
+  EXPECT_EQ(kills, 18);  // two opens, one write, two fsyncs, one rename: the file's and the folder's
 }
 
 TEST(AtomicFile, CleaningLeavesTheTemporaryOfALivingWriterAlone) {
@@ -91,11 +97,13 @@ TEST(MappedFile, RefusesWhatIsMissingTooLargeOrNoFile) {
 }
 
 TEST(Fault, IsReadFromText) {
-  const Fault fault = parse_fault("rename:12:kill");
+  const Fault fault = parse_fault("rename:12:kill-after");
   EXPECT_EQ(fault.op, Op::rename);
   EXPECT_EQ(fault.nth, 12);
-  EXPECT_EQ(fault.kind, Fault::Kind::kill);
-  for (const char* bad : {"", "write", "write:", "write:0", "write:x", "write:1:often", "erase:1"}) {
+  EXPECT_EQ(fault.kind, Fault::Kind::kill_after);
+  EXPECT_EQ(to_string(fault), "rename:12:kill-after");
+  for (const char* bad :
+       {"", "write", "write:", "write:0", "write:x", "write:1:often", "write:1:", "write:1once", "erase:1"}) {
     EXPECT_NE(error_of([&] { parse_fault(bad); }), "") << bad;
   }
 }

@@ -81,6 +81,15 @@ TEST(CheckpointFolder, OffersTheNewestWholeOneAndNamesTheDamaged) {
   EXPECT_EQ(damage_of_checkpoint(checkpoints.path_of(20)), "");
 }
 
+TEST(CheckpointFolder, DoesNotTakeARefusalOfTheSystemForDamage) {
+  const Folder folder;
+  const CheckpointFolder checkpoints(folder.path());
+  for (const int step : {10, 20}) checkpoints.save(sample(step));
+  const test::WithFault fault({Op::open, 1, Fault::Kind::once});
+  EXPECT_NE(error_of([&] { checkpoints.newest(); }).find("Too many open files"), std::string::npos);
+  EXPECT_EQ(checkpoints.newest().checkpoint->step, 20);
+}
+
 TEST(CheckpointFolder, KeepsTheLastOnesAndTheMilestones) {
   const Folder folder;
   const CheckpointFolder checkpoints(folder.path());
@@ -103,7 +112,7 @@ TEST(CheckpointFolder, SurvivesEveryFailingCallOfASave) {
   const Folder folder;
   const CheckpointFolder checkpoints(folder.path());
   checkpoints.save(sample(10));
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
+  for (const Op op : files::all_ops) {
     for (const auto kind : {Fault::Kind::once, Fault::Kind::always}) {
       for (int nth = 1;; ++nth) {
         files::set_fault(Fault{op, nth, kind});

@@ -1,4 +1,4 @@
-// Signals, a full disk, damaged checkpoints: what a run loses (nothing), and what is said.
+// Signals, a full disk, no memory, damaged checkpoints: what a run loses (nothing), and what is said.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,6 +6,10 @@
 
 #include <fstream>
 
+#include "autograd/ops.h"
+#include "core/files/hdf5_file.h"
+#include "core/memory_faults.h"
+#include "core/storage.h"
 #include "lab/run/origin.h"
 #include "tests/lab/run_support.h"
 
@@ -110,6 +114,46 @@ TEST(FullDisk, AnyFailingWriteStopsARunWithTheReasonAndItResumes) {
     expect_equal_runs(folder / "calm", run);
   }
   EXPECT_GT(stopped, 5);
+}
+
+// Calls f with every allocation refused from here on.
+template <class F>
+void without_memory(F&& f) {
+  memory::set_fault(memory::Fault{.nth = 1, .always = true});
+  f();
+  memory::set_fault({});
+}
+
+class NoMemory : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!memory::sees_operator_new()) GTEST_SKIP() << "another operator new is in its place";
+  }
+};
+
+TEST_F(NoMemory, FreesTensorsAndTheirGraph) {
+  auto tensor = std::make_unique<Tensor>(Tensor::empty({12345}, DType::f32));
+  auto chain = std::make_unique<Var>(Var::leaf(Tensor::of<float>({1})));
+  for (int i = 0; i < 1000; ++i) *chain = *chain + *chain;
+  without_memory([&] {
+    tensor.reset();
+    chain.reset();
+  });
+}
+
+TEST_F(NoMemory, GivesBackATensorWhoseStorageCouldNotBeMade) {
+  const std::size_t before = memory_stats().in_use;
+  memory::set_fault(memory::Fault{.nth = 2});  // the first is the memory itself
+  EXPECT_THROW(Tensor::empty({1000}, DType::f32), std::bad_alloc);
+  memory::set_fault({});
+  EXPECT_EQ(memory_stats().in_use, before);
+}
+
+TEST_F(NoMemory, ClosesAnHdf5File) {
+  const Folder folder;
+  files::write_hdf5(folder / "f.h5", {.tensors = {{"x", Tensor::of<float>({1})}}, .texts = {}, .attributes = {}});
+  auto reader = std::make_unique<files::Hdf5Reader>(folder / "f.h5");
+  without_memory([&] { reader.reset(); });
 }
 
 void write_bytes(const files::Path& path, const std::string& bytes) {

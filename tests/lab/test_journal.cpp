@@ -185,7 +185,7 @@ TEST(Journal, SurvivesKillsOfTheWriter) {
   for (int round = 1; round <= 6; ++round) {
     const pid_t child = fork();
     if (child == 0) {
-      files::set_fault(Fault{Op::write, 50 + 7 * round, Fault::Kind::kill});  // in the middle of a record
+      files::set_fault(Fault{Op::write, 50 + 7 * round, Fault::Kind::kill_within});  // in the middle of a record
       Journal journal = Journal::open(folder / "journal");
       write_rows(journal, last + 1, last + 1000);
       _exit(0);

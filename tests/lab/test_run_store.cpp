@@ -1,4 +1,5 @@
 // The run folder: what is written can be read, and a killed run resumes to the same content.
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 
 #include <fstream>
@@ -123,12 +124,37 @@ TEST(RunStore, ResumesBeforeTheDamageOfItsJournal) {
   expect_same(folder / "straight", folder / "run");
 }
 
+TEST(RunStore, RefusesAConfigurationThatIsNotItsOwn) {
+  const Folder folder;
+  start(folder / "run");
+  std::ofstream(folder / "run/config.toml") << "[run]\nsteps = 13\n";
+  for (const std::string& error :
+       {error_of([&] { read_run(folder / "run"); }), error_of([&] { go_on(folder / "run"); })}) {
+    EXPECT_NE(error.find("config.toml: the configuration is damaged, or was changed"), std::string::npos) << error;
+  }
+  std::ofstream(folder / "run/config.toml") << "[run]\nsteps = 12\n";
+  EXPECT_EQ(read_run(folder / "run").damage, "");
+}
+
+TEST(RunStore, NoticesAJournalThatEndsBeforeACheckpoint) {
+  const Folder folder;
+  start(folder / "straight");
+  start(folder / "run");
+  std::string bytes = files::read_text(folder / "run/journal");
+  bytes.resize(bytes.size() - 20);  // the mark of step 12, whole: nothing in the journal tells
+  std::ofstream(folder / "run/journal", std::ios::binary) << bytes;
+  EXPECT_EQ(read_run(folder / "run").rows.dropped_bytes, 0u);
+  EXPECT_NE(read_run(folder / "run").damage.find("the checkpoint of step 12 are lost"), std::string::npos);
+  EXPECT_THAT(go_on(folder / "run"), testing::ElementsAre(testing::HasSubstr("journal: cut short")));
+  expect_same(folder / "straight", folder / "run");
+}
+
 // Runs f in a child that dies at the n-th call of this kind. False when it lived to its end.
 template <class F>
 bool killed_at(Op op, int nth, F&& f) {
   const pid_t child = fork();
   if (child == 0) {
-    files::set_fault(Fault{op, nth, Fault::Kind::kill});
+    files::set_fault(Fault{op, nth, Fault::Kind::kill_within});
     f();
     _exit(0);
   }
@@ -141,7 +167,7 @@ TEST(RunStore, KilledAtAnyCallAndAgainWhileResumingEndsTheSame) {
   const Folder folder;
   start(folder / "straight");
   int kills = 0;
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
+  for (const Op op : files::all_ops) {
     for (int nth = 1; nth < 200; nth += 1 + nth / 3) {
       const Path run = folder / fmt::format("{}-{}", static_cast<int>(op), nth);
       if (!killed_at(op, nth, [&] { start(run); })) break;
@@ -162,7 +188,7 @@ TEST(RunStore, KilledAtAnyCallAndAgainWhileResumingEndsTheSame) {
 TEST(RunStore, StopsWithTheReasonWhenACallFailsAndResumes) {
   const Folder folder;
   start(folder / "straight");
-  for (const Op op : {Op::open, Op::write, Op::fsync, Op::rename}) {
+  for (const Op op : files::all_ops) {
     for (int nth = 4; nth < 80; nth += 9) {
       const Path run = folder / fmt::format("{}-{}", static_cast<int>(op), nth);
       files::set_fault(Fault{op, nth, Fault::Kind::always});
