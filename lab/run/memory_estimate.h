@@ -1,4 +1,4 @@
-// What a run will take of memory, known before it starts: a step, an evaluation and a sample on the dry device, where
+// What a run will take of memory, known before it starts: two steps, an evaluation and a sample on the dry device, where
 // the model's own operators ask for the memory they need and none is given.
 #pragma once
 

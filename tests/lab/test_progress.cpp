@@ -74,6 +74,8 @@ TEST(Progress, ANarrowTerminalLosesWholeFieldsAndTheLeastFirst) {
   EXPECT_EQ(drawn(40), "step 10000/20000  loss 10.2500");
   EXPECT_EQ(drawn(50), "step 10000/20000  loss 10.2500  1 h 02 min left");
   EXPECT_EQ(drawn(70), "step 10000/20000  loss 10.2500  123.5k tokens/s  1 h 02 min left");
+  EXPECT_EQ(drawn(78), drawn(70));  // the last column stays free, else a terminal wraps
+  EXPECT_EQ(drawn(79), drawn(80));
   EXPECT_EQ(drawn(80), "step 10000/20000  loss 10.2500  123.5k tokens/s  81 % of peak  1 h 02 min left");
   EXPECT_EQ(drawn(200), "[###############...............] " + drawn(80));
 }

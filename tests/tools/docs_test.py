@@ -37,8 +37,8 @@ def problems(page: pathlib.Path, known_tests: set[str], checks: set[str]):
 
 
 def main() -> int:
-    help_text = subprocess.run([sys.argv[1], "check", "--help"], capture_output=True, text=True, check=True).stdout
-    checks = set(re.search(r"NAME +([\w |]+);", help_text).group(1).split(" | "))
+    listed = subprocess.run([sys.argv[1], "check", "list"], capture_output=True, text=True, check=True).stdout
+    checks = {line.split()[1] for line in listed.splitlines()} | {"list", "replay"}
     known_tests, count = tests(), 0
     for page in PAGES:
         for problem in problems(page, known_tests, checks):
