@@ -19,7 +19,7 @@ TEST(Note, ReadsBackWhatItWrote) {
   EXPECT_EQ(read->sample, "to \xef\xbf\xbd be");
   EXPECT_EQ(read->val_loss, 2.5);
   EXPECT_EQ(read->entropy_floor, 1.0);
-  EXPECT_EQ(write_note({.ending = "diverged", .blame = "step 3"}), R"({"blame":"step 3","ending":"diverged"})");
+  EXPECT_EQ(write_note({.ending = "diverged", .blame = "step 3"}), R"({"ending":"diverged","blame":"step 3"})");
 }
 
 TEST(Note, IsNoneWhereAnEventIsSomethingElse) {
