@@ -46,6 +46,12 @@ RunConfig shortened(RunConfig c) {
   return c;
 }
 
+// Blocks that another model left for reuse would stand in for those of this one; its own go whatever happens.
+struct OwnBlocks {
+  OwnBlocks() { release_cached_memory(dry_device); }
+  ~OwnBlocks() { release_cached_memory(dry_device); }
+};
+
 double in_use() { return static_cast<double>(memory_stats(dry_device).in_use); }
 double peak() { return static_cast<double>(memory_stats(dry_device).peak); }
 
@@ -150,10 +156,8 @@ double MemoryEstimate::total() const {
 }
 
 MemoryEstimate estimate_memory(const RunConfig& config, Beginning beginning) {
-  release_cached_memory(dry_device);  // blocks of another model would stand in for those of this one
-  const MemoryEstimate e = measure(config, beginning);
-  release_cached_memory(dry_device);
-  return e;
+  const OwnBlocks only;
+  return measure(config, beginning);
 }
 
 void require_memory(const RunConfig& config, Beginning beginning) {
