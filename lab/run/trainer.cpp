@@ -129,7 +129,7 @@ StepResult Trainer::step() {
   r.z_loss = config_.loss.z_loss * sums.z / count;
   r.log_z = sums.log_z / count;
   r.grad_norm = optim::global_norm(*arena_);
-  r.finite = std::isfinite(r.loss) && std::isfinite(r.z_loss) && std::isfinite(r.grad_norm);
+  r.finite = std::isfinite(r.loss + r.z_loss + r.log_z + r.grad_norm);  // what a log would show, too
   if (!r.finite) return r;
   r.clip_factor = optimizer_->step(r.lr, schedule_.peak(), r.grad_norm).clip_factor;
   if (ema_) ema_->update();

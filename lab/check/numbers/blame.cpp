@@ -60,12 +60,8 @@ std::int64_t operators_of(const RunConfig& config) {
   return none.operators_seen();
 }
 
-// Masked by dropout, the last value of a recomputation, or a log Z that no loss reads (the second half of what
-// token_logprobs gives): such a NaN harms nothing.
-bool may_vanish(const RunConfig& c, const Fault::Hit& hit) {
-  const bool log_z = hit.op == "token_logprobs" && hit.index >= numel(hit.shape) / 2;
-  return c.model.dropout > 0 || c.train.checkpoint_activations || (c.loss.z_loss == 0 && log_z);
-}
+// Masked by dropout, or the last value of a recomputation: such a NaN harms nothing.
+bool may_vanish(const RunConfig& c) { return c.model.dropout > 0 || c.train.checkpoint_activations; }
 
 // The n-th operator of a step gives a wrong number. A NaN stops the step, which changes nothing; an infinity may vanish
 // on its way, as in tanh, but is found where it was made.
@@ -76,8 +72,7 @@ void spoil_operator(Court& court, std::int64_t n, std::uint64_t place, double va
   bool stopped = true;
   if (std::isnan(value)) {
     const Fault fault(n, place, value);
-    const bool ended = !t.step().finite && digest_of(t) == before;
-    stopped = ended || (fault.hit() && may_vanish(t.config(), *fault.hit()));
+    stopped = (!t.step().finite && digest_of(t) == before) || may_vanish(t.config());
   }
   const Fault fault(n, place, value);
   const std::string said = t.blame();
