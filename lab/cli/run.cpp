@@ -33,7 +33,8 @@ struct Outcome {
 };
 
 void put(std::initializer_list<std::string_view> parts) {
-  for (const auto part : parts) std::fwrite(part.data(), 1, part.size(), stderr);
+  for (const auto part : parts)
+    if (!part.empty()) std::fwrite(part.data(), 1, part.size(), stderr);  // an empty one may be null
 }
 
 // In words, without asking for memory: there may be none.
