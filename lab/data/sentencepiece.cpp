@@ -2,6 +2,8 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
+#include <exception>
+#include <new>
 
 #include "core/errors.h"
 #include "core/files/atomic_file.h"
@@ -16,8 +18,7 @@ class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const std::string& path) : path_(path) {
     const std::string model = files::read_text(path, std::uint64_t{256} << 20);
-    const auto status = processor_.LoadFromSerializedProto(model);
-    if (model.empty() || !status.ok() || processor_.GetPieceSize() < 1)
+    if (model.empty() || !loads(model) || processor_.GetPieceSize() < 1)
       throw UserError("is no SentencePiece model", path, "train one with spm_train, or use data.tokenizer = \"bytes\"");
     digest_ = "sentencepiece " + files::digest(model);
   }
@@ -41,6 +42,17 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::string digest() const override { return digest_; }
 
  private:
+  // The library says what it dislikes by its status, and by exceptions of what it builds its tables with.
+  bool loads(const std::string& model) {
+    try {
+      return processor_.LoadFromSerializedProto(model).ok();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   std::string path_, digest_;
   sentencepiece::SentencePieceProcessor processor_;
 };

@@ -81,7 +81,9 @@ TEST(Tokenizer, SentencePieceRoundTrips) {
 
 TEST(Tokenizer, ABrokenModelIsAnErrorThatNamesIt) {
   const ScratchFolder folder;
-  for (const std::string& text : {std::string(), std::string("no model at all"), tiny_model().substr(0, 40)}) {
+  const std::string nul_first = tiny_sentencepiece_model({{std::string("\0x", 2), -1}});  // the library throws at it
+  for (const std::string& text :
+       {std::string(), std::string("no model at all"), tiny_model().substr(0, 40), nul_first}) {
     const auto path = folder.write("broken.model", text);
     try {
       make_tokenizer(path);
