@@ -73,13 +73,9 @@ void refuse_endless_keys(std::string_view text, const std::string& name) {
 }
 
 std::string sentence(const toml::parse_error& e) {
-  std::string text(e.description());
+  const std::string text(e.description());
   // "Error while parsing key-value pair: cannot redefine ..." - the second half says it.
-  if (text.starts_with("Error while parsing")) {
-    if (const auto colon = text.find(": "); colon != std::string::npos) text = text.substr(colon + 2);
-  }
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
+  return text.starts_with("Error while parsing") ? text.substr(text.find(": ") + 2) : text;
 }
 
 std::string trimmed(const std::string& s) {
