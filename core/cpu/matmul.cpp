@@ -104,7 +104,7 @@ Cut cut_for(const Plan& p) {
   Cut cut{p.one.m, p.one.n, 1, 1};
   const auto round_up = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; };
   const auto pieces = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step; };
-  while (threads > 1 && p.batch * cut.down * cut.across < 4 * threads &&
+  while (threads > 1 && p.batch * cut.down * cut.across < 2 * threads &&
          work_of(cut.rows, cut.columns, p.one.k) > least_work) {
     Cut next = cut;
     if (cut.rows > cut.columns) next.rows = round_up(pieces(cut.rows, 2), row_step);
