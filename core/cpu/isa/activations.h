@@ -11,7 +11,7 @@ namespace plumb::cpu::PLUMB_ISA_NS {
 PLUMB_INLINE F32 over_one_plus_exp(F32 x, F32 z, F32 rest = no_rest) {
   constexpr float small = 0x1p-32f;
   const ExpParts e = exp_parts(z, rest);
-  const F32 y = at_least(x, -1000.0f) / (scale(e.head + e.tail, e.shifted - 32.0f) + small) * small;
+  const F32 y = at_least(x, -1000.0f) / (scale(rounded(e), e.shifted - 32.0f) + small) * small;
   return z < -100.0f ? x : y;
 }
 PLUMB_INLINE F64 over_one_plus_exp(F64 x, F64 z, F64 rest = F64{}) {

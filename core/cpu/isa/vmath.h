@@ -9,9 +9,9 @@ namespace plumb::cpu::PLUMB_ISA_NS {
 PLUMB_INLINE F64 at_most(F64 x, double bound) { return x > bound ? splat(bound) : x; }
 PLUMB_INLINE F64 at_least(F64 x, double bound) { return x < bound ? splat(bound) : x; }
 
-// e^(x + rest) = (head + tail) 2^k, not yet rounded, for |rest| far below |x|.
+// e^(x + rest) = (1 + r + curve r^2) 2^k, for |rest| far below |x|.
 struct ExpParts {
-  F32 head, tail;
+  F32 r, square, curve;
   F32 shifted;  // k + exp_shift: the integer stands in the low bits
 };
 constexpr float exp_shift = 12582912.0f;  // 1.5 * 2^23
@@ -27,8 +27,7 @@ PLUMB_INLINE ExpParts exp_parts(F32 x, F32 rest = no_rest) {
   p = fma(p, r, splat(4.1665795894e-2f));
   p = fma(p, r, splat(1.6666665459e-1f));
   p = fma(p, r, splat(5.0000001201e-1f));
-  const F32 head = r + 1.0f;
-  return {head, fma(p, r * r, r - (head - 1.0f)), shifted};  // r enters the sum unrounded
+  return {r, r * r, p, shifted};
 }
 // x 2^k, rounded once where it is denormal or overflows.
 PLUMB_INLINE F32 scale(F32 x, F32 shifted) {
@@ -39,12 +38,18 @@ PLUMB_INLINE F32 scale(F32 x, F32 shifted) {
   return x * from_bits((half + 127) << 23) * from_bits((n - half + 127) << 23);
 #endif
 }
+PLUMB_INLINE F32 rounded(const ExpParts& e) {
+  const F32 head = e.r + 1.0f;
+  return head + fma(e.curve, e.square, e.r - (head - 1.0f));  // r enters the sum unrounded
+}
 PLUMB_INLINE F32 exp(F32 x) {
   const ExpParts e = exp_parts(x);
-  return scale(e.head + e.tail, e.shifted);
+  return scale(rounded(e), e.shifted);
 }
 // x e^y, with one rounding less than the product of the two, and no denormal before the end.
-PLUMB_INLINE F32 times_exp(F32 x, const ExpParts& y) { return scale(fma(x, y.head, x * y.tail), y.shifted); }
+PLUMB_INLINE F32 times_exp(F32 x, const ExpParts& y) {
+  return scale(fma(x, fma(y.curve, y.square, y.r), x), y.shifted);
+}
 PLUMB_INLINE F64 exp(F64 x) { return sleef_exp(x); }
 
 // A polynomial below 0.625, 1 - 2 / (e^2|x| + 1) above.

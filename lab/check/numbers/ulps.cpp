@@ -56,7 +56,7 @@ T pattern(std::int64_t i, std::int64_t stride) {
 
 // A reference in double finds the worst f32 (it is off by 2^-28 of these ulps), which is then measured in 80 bits.
 template <class T>
-Worst worst(const UnaryFunction& f, const Size& size, const Key& key) {
+Worst worst_of_unary(const UnaryFunction& f, const Size& size, const Key& key) {
   using Real = std::conditional_t<sizeof(T) == 4, double, long double>;
   const std::int64_t patterns = sizeof(T) == 4 ? (std::int64_t{1} << 32) / size.stride : size.patterns;
   const auto input = [&](std::int64_t i) {
@@ -172,8 +172,8 @@ CheckResult check_ulps(const CheckOptions& o) {
   const Key key = Key(o.seed).at("ulps");
   for (const auto& f : unary_functions())
     measure(
-        cases, f.name, f.f32_limit, f.f64_limit, [&] { return worst<float>(f, size, key.at(f.name)); },
-        [&] { return worst<double>(f, size, key.at(f.name)); });
+        cases, f.name, f.f32_limit, f.f64_limit, [&] { return worst_of_unary<float>(f, size, key.at(f.name)); },
+        [&] { return worst_of_unary<double>(f, size, key.at(f.name)); });
   for (const auto& f : binary_functions())
     measure(
         cases, f.name, f.f32_limit, f.f64_limit, [&] { return worst_of_pairs<float>(f, samples, key.at(f.name)); },
