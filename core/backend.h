@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "core/dtype.h"
 #include "core/kernel_ops.h"
@@ -182,6 +183,10 @@ class Backend {
 
   // Products.
   virtual void matmul(const kernels::Matmul& m) = 0;
+  // Products that do not depend on each other, as if one by one.
+  virtual void matmuls(std::span<const kernels::Matmul> all) {
+    for (const auto& m : all) matmul(m);
+  }
 
   // Rows: softmax over the last axis (contiguous), and the fused kernels.
   virtual void softmax(const Raw& x, bool log, const Raw& out) = 0;

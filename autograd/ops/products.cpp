@@ -52,9 +52,8 @@ Tensor product(const Tensor& x, const Tensor& w, DType out_dtype, const Layout& 
 }
 
 // acc [R, N, K] += g^T x, a left fold over examples.
-void collect_weight(const Tensor& g, const Tensor& x, const Tensor& acc, const Layout& l) {
-  backend_of(g).matmul(
-      {.a = g.transpose(1, 2).view(), .b = x.view(), .c = acc.view(), .accumulate = true, .k_example = l.rows.rows});
+kernels::Matmul weight_gradient(const Tensor& g, const Tensor& x, const Tensor& acc, const Layout& l) {
+  return {.a = g.transpose(1, 2).view(), .b = x.view(), .c = acc.view(), .accumulate = true, .k_example = l.rows.rows};
 }
 
 void collect_bias(const Tensor& g, const Tensor& acc, const Layout& l) {
@@ -68,21 +67,28 @@ Grads linear_grads(const Saved& in, const Tensor& x, const Tensor& w, const Var&
   const Tensor g3 = g.value().contiguous().reshape({l.rows.runs, l.total, l.n});
   const Tensor gp = g3.to(w.dtype());
   Grads out(shapes.bias.empty() ? 2 : 3);
+  kernels::Matmul products[2];
+  std::size_t count = 0;
   if (in.needs(0)) {
     const Tensor dx = Tensor::empty(x.shape(), g.dtype(), g.device(), "linear");
-    backend_of(dx).matmul({.a = gp.view(), .b = w.view(), .c = dx.view()});
+    products[count++] = {.a = gp.view(), .b = w.view(), .c = dx.view()};
     out[0] = Var(dx.reshape(shapes.x));
   }
   // Straight into the leaf's accumulator where there is one, else into zeros.
-  const auto collect = [&](int i, const Shape& shape, auto&& into) {
-    if (!in.needs(i)) return;
+  const auto collected_in = [&](int i, const Shape& shape) {
     const Tensor acc = in.accumulator(i);
-    const Tensor target = acc.defined() ? acc : Tensor::zeros(shape, gradient_dtype(g.dtype()), g.device());
-    into(target);
-    if (!acc.defined()) out[static_cast<std::size_t>(i)] = Var(target);
+    if (acc.defined()) return acc;
+    const Tensor zeros = Tensor::zeros(shape, gradient_dtype(g.dtype()), g.device());
+    out[static_cast<std::size_t>(i)] = Var(zeros);
+    return zeros;
   };
-  collect(1, shapes.w, [&](const Tensor& t) { collect_weight(gp, x, t.reshape({l.rows.runs, l.n, l.k}), l); });
-  if (!shapes.bias.empty()) collect(2, shapes.bias, [&](const Tensor& t) { collect_bias(g3.to(t.dtype()), t, l); });
+  if (in.needs(1))
+    products[count++] = weight_gradient(gp, x, collected_in(1, shapes.w).reshape({l.rows.runs, l.n, l.k}), l);
+  backend_of(x).matmuls({products, count});
+  if (!shapes.bias.empty() && in.needs(2)) {
+    const Tensor target = collected_in(2, shapes.bias);
+    collect_bias(g3.to(target.dtype()), target, l);
+  }
   return out;
 }
 

@@ -43,6 +43,7 @@ class CpuBackend final : public Backend {
 
   // matmul.cpp
   void matmul(const kernels::Matmul& m) override;
+  void matmuls(std::span<const kernels::Matmul> all) override;
 
   // softmax.cpp, norm.cpp, rope.cpp, attention.cpp, token_logprobs.cpp
   void softmax(const Raw& x, bool log, const Raw& out) override;

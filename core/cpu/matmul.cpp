@@ -2,6 +2,7 @@
 // is fixed by the matmul contract, so blocks may be cut in any way.
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "core/cpu/backend.h"
@@ -103,7 +104,7 @@ Cut cut_for(const Plan& p) {
   Cut cut{p.one.m, p.one.n, 1, 1};
   const auto round_up = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; };
   const auto pieces = [](std::int64_t x, std::int64_t step) { return (x + step - 1) / step; };
-  while (threads > 1 && p.batch * cut.down * cut.across < 4 * threads &&
+  while (threads > 1 && p.batch * cut.down * cut.across < 2 * threads &&
          work_of(cut.rows, cut.columns, p.one.k) > least_work) {
     Cut next = cut;
     if (cut.rows > cut.columns) next.rows = round_up(pieces(cut.rows, 2), row_step);
@@ -137,28 +138,57 @@ void product_rounded(const Plan& p, const AnyGemm& g) {
     }
 }
 
+// A product and its blocks of C, numbered column of blocks by column, batch by batch.
+struct Blocks {
+  Plan plan;
+  Cut cut;
+  std::int64_t first = 0, count = 0;  // among those of all products of a call
+
+  explicit Blocks(const Matmul& m) : plan(plan_of(m)) {
+    if (plan.batch == 0 || plan.one.m == 0 || plan.one.n == 0) return;
+    cut = cut_for(plan);
+    count = plan.batch * cut.down * cut.across;
+  }
+  std::int64_t work() const { return std::max<std::int64_t>(1, work_of(cut.rows, cut.columns, plan.one.k)); }
+
+  void run(std::int64_t begin, std::int64_t end) const {
+    const std::int64_t of_one = cut.down * cut.across;
+    for (std::int64_t t = begin; t < end;) {
+      const AnyGemm whole = plan.of_batch(t / of_one);
+      const std::int64_t down = t % cut.down, j = t % of_one / cut.down * cut.columns;
+      const std::int64_t below = std::min(cut.down - down, end - t);  // these share the panels of B
+      const std::int64_t i = down * cut.rows, rows = std::min(below * cut.rows, whole.m - i);
+      const AnyGemm g = plan.block_of(whole, i, rows, j, std::min(cut.columns, whole.n - j));
+      if (g.c_dtype == DType::bf16) product_rounded(plan, g);
+      else gemm_serial(g);
+      t += below;
+    }
+  }
+};
+
 }  // namespace
 
-void CpuBackend::matmul(const Matmul& m) {
-  const Plan p = plan_of(m);
-  if (p.batch == 0 || p.one.m == 0 || p.one.n == 0) return;
-  const Cut cut = cut_for(p);
-  const std::int64_t blocks = cut.down * cut.across;
+void CpuBackend::matmul(const Matmul& m) { matmuls({&m, 1}); }
+
+void CpuBackend::matmuls(std::span<const Matmul> all) {
   constexpr std::int64_t worth_a_thread = 1 << 19;  // multiply-adds: some 5 us
-  const std::int64_t work = std::max<std::int64_t>(1, work_of(cut.rows, cut.columns, p.one.k));
-  parallel_for(p.batch * blocks, std::max<std::int64_t>(1, worth_a_thread / work),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t t = begin; t < end;) {
-                   const AnyGemm whole = p.of_batch(t / blocks);
-                   const std::int64_t down = t % cut.down, j = t % blocks / cut.down * cut.columns;
-                   const std::int64_t run = std::min(cut.down - down, end - t);  // blocks below share the panels of B
-                   const std::int64_t i = down * cut.rows, rows = std::min(run * cut.rows, whole.m - i);
-                   const AnyGemm g = p.block_of(whole, i, rows, j, std::min(cut.columns, whole.n - j));
-                   if (g.c_dtype == DType::bf16) product_rounded(p, g);
-                   else gemm_serial(g);
-                   t += run;
-                 }
-               });
+  constexpr std::size_t at_once = 4;
+  for (; all.size() > at_once; all = all.subspan(at_once)) matmuls(all.first(at_once));
+  std::optional<Blocks> products[at_once];
+  std::int64_t count = 0, work = 0;
+  for (std::size_t p = 0; p < all.size(); ++p) {
+    Blocks& blocks = products[p].emplace(all[p]);
+    blocks.first = count;
+    count += blocks.count;
+    work = std::max(work, blocks.work());
+  }
+  if (count == 0) return;
+  parallel_for(count, std::max<std::int64_t>(1, worth_a_thread / work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::size_t p = 0; p < all.size(); ++p) {
+      const Blocks& b = *products[p];
+      b.run(std::max(begin - b.first, std::int64_t{0}), std::min(end - b.first, b.count));
+    }
+  });
 }
 
 }  // namespace plumb::cpu

@@ -30,7 +30,7 @@ void run(const kernels::Adam& a, const kernels::AdamSlice* slices, int count, Lo
   for (int s = 0; s < count; ++s)
     first_block[static_cast<std::size_t>(s) + 1] =
         first_block[static_cast<std::size_t>(s)] + (slices[s].count + block - 1) / block;
-  parallel_for(first_block.back(), grain_for(block), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(first_block.back(), grain_for(8 * block), [&](std::int64_t begin, std::int64_t end) {
     auto s = std::upper_bound(first_block.begin(), first_block.end(), begin) - first_block.begin() - 1;
     for (std::int64_t b = begin; b < end; ++s) {
       const kernels::AdamSlice& slice = slices[s];

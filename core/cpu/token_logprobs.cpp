@@ -36,10 +36,11 @@ void forward(const kernels::TokenLogprobs& t) {
   static thread_local Scratch scratch_w, scratch_b;
   for (std::int64_t r = 0; r < t.rows.runs; ++r) {
     const TokenRun<T> run(t, r, scratch_w, scratch_b);
-    parallel_for((run.rows + token_tile - 1) / token_tile, grain_for(token_tile * t.vocab * (t.d / 8 + 4)),
+    parallel_for((run.rows + token_step - 1) / token_step, grain_for(token_step * t.vocab * (t.d / 8 + 4)),
                  [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t i = begin; i < end; ++i)
-                     forward_tile(run, i * token_tile, std::min(token_tile, run.rows - i * token_tile));
+                   const std::int64_t last = std::min(run.rows, end * token_step);
+                   for (std::int64_t row = begin * token_step; row < last; row += token_tile)
+                     forward_tile(run, row, std::min(token_tile, last - row));
                  });
   }
 }

@@ -46,10 +46,14 @@ class Gradients {
     static thread_local Scratch scratch, scratch_x;
     z_ = scratch.get<T>(c.count * stride_);
     x_ = clean_inputs(c, scratch_x);
-    const std::int64_t tiles = (c.count + token_tile - 1) / token_tile, work = token_tile * t_.vocab * (t_.d / 8 + 4);
+    // The more rows at once, the fewer times the weights are packed; the logits of a tile stay in the second-level cache.
+    constexpr std::int64_t cached = (512 << 10) / sizeof(T);
+    const std::int64_t steps = (c.count + token_step - 1) / token_step, work = token_step * t_.vocab * (t_.d / 8 + 4);
+    const std::int64_t tile = std::max<std::int64_t>(1, cached / (stride_ * token_step)) * token_step;
     const auto by_tile = [&](auto f) {
-      parallel_for(tiles, grain_for(work), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) f(i * token_tile, std::min(token_tile, c.count - i * token_tile));
+      parallel_for(steps, grain_for(work), [&](std::int64_t begin, std::int64_t end) {
+        const std::int64_t last = std::min(c.count, end * token_step);
+        for (std::int64_t row = begin * token_step; row < last; row += tile) f(row, std::min(tile, last - row));
       });
     };
     by_tile([&](std::int64_t row, std::int64_t count) {
@@ -125,10 +129,11 @@ class Gradients {
   }
 
   void add_weights(const Chunk& c) const {
-    const std::int64_t tiles = (t_.vocab + token_tile - 1) / token_tile, work = token_tile * c.count * (t_.d / 8 + 4);
+    constexpr std::int64_t step = 24;  // words: whole register tiles
+    const std::int64_t steps = (t_.vocab + step - 1) / step, work = step * c.count * (t_.d / 8 + 4);
     T* dw = at<T>(g_.dw, run_.index * t_.vocab * t_.d);
-    parallel_for(tiles, grain_for(work), [&](std::int64_t begin, std::int64_t end) {
-      const std::int64_t word = begin * token_tile, words = std::min(t_.vocab, end * token_tile) - word;
+    parallel_for(steps, grain_for(work), [&](std::int64_t begin, std::int64_t end) {
+      const std::int64_t word = begin * step, words = std::min(t_.vocab, end * step) - word;
       gemm_serial(Gemm<T>{.m = words,
                           .n = t_.d,
                           .k = c.count,

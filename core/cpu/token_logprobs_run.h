@@ -8,7 +8,8 @@
 
 namespace plumb::cpu {
 
-inline constexpr std::int64_t token_tile = 96;  // rows of logits that one thread holds
+inline constexpr std::int64_t token_step = 48;   // rows: what threads share out
+inline constexpr std::int64_t token_tile = 192;  // rows of logits that one thread holds
 
 inline const TokenTable& token_kernels() {
   static const TokenTable& t = choose<TokenTable>(baseline::token_table, avx2::token_table, avx512::token_table);

@@ -143,6 +143,30 @@ TEST(Matmul, ThreadsDoNotChangeTheBits) {
   set_num_threads(before);
 }
 
+TEST(Matmul, SeveralAtOnceAreEachAsAlone) {
+  std::mt19937 random(5);
+  CpuBackend backend;
+  const int before = num_threads();
+  const Shape sizes[] = {{130, 70, 65}, {1, 5, 3}, {0, 4, 4}, {40, 512, 96}, {7, 33, 0}, {200, 96, 31}};  // M, N, K
+  std::vector<Block> a, b, alone;
+  for (const Shape& s : sizes) {
+    a.emplace_back(DType::f32, Shape{s[0], s[2]}, random);
+    b.emplace_back(DType::f32, Shape{s[2], s[1]}, random);
+    alone.emplace_back(DType::f32, Shape{s[0], s[1]}, random);
+  }
+  std::vector<Block> together = alone;
+  std::vector<kernels::Matmul> all;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    all.push_back({.a = a[i].raw, .b = b[i].raw, .c = alone[i].raw, .accumulate = i % 2 == 1});
+    backend.matmul(all.back());
+    all.back().c = together[i].raw;
+  }
+  set_num_threads(3);
+  backend.matmuls(all);
+  set_num_threads(before);
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(together[i].bytes, alone[i].bytes) << "product " << i;
+}
+
 TEST(Matmul, EmptyDimensionsAreLegal) {
   std::mt19937 random(6);
   const Block none(DType::f32, {4, 0}, random), also_none(DType::f32, {0, 5}, random), c(DType::f32, {4, 5}, random);
