@@ -15,7 +15,7 @@ add_library(plumb SHARED ${PLUMB_SOURCES} ${PLUMB_ISA_OBJECTS} ${PLUMB_BUILD_INF
 set_target_properties(plumb PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
 target_link_libraries(plumb PUBLIC plumb_flags fmt::fmt
   PRIVATE OpenMP::OpenMP_CXX DNNL::dnnl PkgConfig::SLEEF PkgConfig::XXHASH PkgConfig::SENTENCEPIECE PkgConfig::HDF5
-          spdlog::spdlog tomlplusplus::tomlplusplus ${CMAKE_DL_LIBS})
+          spdlog::spdlog ${CMAKE_DL_LIBS})
 target_include_directories(plumb SYSTEM PRIVATE ${EIGEN3_INCLUDE_DIR})
 
 add_executable(plumb_cli lab/main.cpp lab/operator_new.cpp)

@@ -15,6 +15,8 @@ struct BuildInfo {
   std::string flags;                                           // the options that decide bits
   std::string build_type;                                      // "Release", "Release, sanitizers"
   std::vector<std::pair<std::string, std::string>> libraries;  // name and version, as compiled against
+
+  std::string source() const { return commit + (modified ? " (modified)" : ""); }
 };
 
 const BuildInfo& build_info();

@@ -1,6 +1,8 @@
 // The command line; everything it does lives in libplumb (lab/cli).
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "core/memory_faults.h"
@@ -16,9 +18,18 @@ void wait_briefly(char** argv) {
   if (setenv("GOMP_SPINCOUNT", "10000", 0) == 0) execv("/proc/self/exe", argv);
 }
 
+// A member of a sweep ends with the sweep, even where that is killed: the one started next would meet it at work.
+void end_with_parent() {
+  const char* parent = std::getenv("PLUMB_PARENT");
+  if (!parent) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (std::atol(parent) != getppid()) _exit(137);  // it ended before it could be heard of
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  end_with_parent();
   wait_briefly(argv);
   plumb::memory::set_fault_from_environment();
   return plumb::cli::run_command_line(argc, argv);

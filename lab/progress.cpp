@@ -69,6 +69,7 @@ std::string Progress::line(const ProgressState& s, double now) const {
   };
   std::vector<Field> fields{{4, options_.steps > 0 ? fmt::format("{} {}/{}", options_.label, s.step, options_.steps)
                                                    : fmt::format("{} {}", options_.label, s.step)}};
+  if (!s.note.empty()) fields.push_back({3, s.note});
   if (!std::isnan(s.loss)) fields.push_back({3, fmt::format("loss {:.4f}", s.loss)});
   if (!std::isnan(s.tokens_per_second))
     fields.push_back({1, fmt::format("{} tokens/s", count_text(s.tokens_per_second))});

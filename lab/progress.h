@@ -17,6 +17,7 @@ struct ProgressState {
   double loss = std::numeric_limits<double>::quiet_NaN();
   double tokens_per_second = std::numeric_limits<double>::quiet_NaN();
   double share_of_peak = std::numeric_limits<double>::quiet_NaN();  // 0..1
+  std::string note = {};                                            // words of its own: "2 running, 1 failed"
 };
 
 struct ProgressOptions {

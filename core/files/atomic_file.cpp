@@ -21,7 +21,8 @@ bool lock_now(const Fd& fd) { return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0; 
 
 bool still_linked(const Fd& fd) {
   struct stat info {};
-  return ::fstat(fd.get(), &info) == 0 && info.st_nlink > 0;
+  ::fstat(fd.get(), &info);
+  return info.st_nlink > 0;
 }
 
 // A locked file of a new name beside the target; unlinked unless it was renamed away.

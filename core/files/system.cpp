@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -30,21 +31,21 @@ std::string hint_for(int error) {
   }
 }
 
-// Writes what one call takes; retries when a signal came between.
-std::size_t write_some(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset) {
-  for (;;) {
-    const ssize_t n = ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n > 0) return static_cast<std::size_t>(n);
-    if (n == 0) io_error("cannot write", path, ENOSPC);
-    if (errno != EINTR) io_error("cannot write", path, errno);
-  }
+// A system call, once more when a signal came between.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  for (;;)
+    if (const auto result = call(); result >= 0 || errno != EINTR) return result;
 }
 
 void write_all(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
-    const std::size_t n = write_some(fd, path, bytes, offset);
-    bytes = bytes.subspan(n);
-    offset += n;
+    errno = ENOSPC;  // stands when nothing is written and nothing is said
+    const ssize_t n =
+        uninterrupted([&] { return ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+    if (n <= 0) io_error("cannot write", path, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
   }
 }
 
@@ -61,11 +62,9 @@ void io_error(std::string_view what, const Path& path, int error) {
 Fd open_file(const Path& path, int flags) {
   const FaultyCall call(Op::open, path);
   if (call.breaks_off()) io_error("cannot open", path, EMFILE);
-  for (;;) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
-    if (fd >= 0) return Fd(fd);
-    if (errno != EINTR) io_error("cannot open", path, errno);
-  }
+  Fd fd(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); }));
+  if (!fd) io_error("cannot open", path, errno);
+  return fd;
 }
 
 void write_at(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset) {
@@ -79,10 +78,10 @@ void write_at(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset)
 void sync_file(const Fd& fd, const Path& path) {
   const FaultyCall call(Op::fsync, path);
   if (call.breaks_off()) io_error("cannot flush to the disk", path, EIO);
-  while (::fsync(fd.get()) != 0) {
-    if (errno == EINVAL || errno == ENOTSUP) return;  // a file system without fsync, such as some network folders
-    if (errno != EINTR) io_error("cannot flush to the disk", path, errno);
-  }
+  constexpr std::array fine{0, EINVAL,
+                            ENOTSUP};  // the latter of file systems without fsync, such as some network folders
+  const int error = uninterrupted([&] { return ::fsync(fd.get()); }) == 0 ? 0 : errno;
+  if (std::ranges::count(fine, error) == 0) io_error("cannot flush to the disk", path, error);
 }
 
 void truncate_file(const Fd& fd, const Path& path, std::uint64_t size) {
@@ -99,9 +98,10 @@ void rename_file(const Path& from, const Path& to) {
 
 std::vector<std::string> names_in(const Path& folder) {
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.empty() ? "." : folder.c_str()), ::closedir);
-  if (!open && errno == ENOMEM) throw std::bad_alloc();
   std::vector<std::string> names;
-  for (const dirent* entry = nullptr; open && (entry = ::readdir(open.get()));) {
+  if (!open && (errno == ENOENT || errno == ENOTDIR)) return names;
+  if (!open) io_error("cannot list the folder", folder, errno);  // never taken for an empty one
+  while (const dirent* entry = ::readdir(open.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }

@@ -1,5 +1,5 @@
-// Memory runs out: the n-th allocation fails while a run is loaded, stepped, saved or made whole. It must end with an
-// error in words, give everything back, and leave files that can be gone on with.
+// Memory runs out: the n-th allocation fails while a run is configured, loaded, stepped, saved or made whole. It must end
+// with an error in words, give everything back, and leave files that can be gone on with.
 #include <fmt/format.h>
 
 #include <functional>
@@ -11,6 +11,7 @@
 #include "lab/check/child.h"
 #include "lab/check/same_run.h"
 #include "lab/check/small_run.h"
+#include "lab/config/read.h"
 #include "lab/run/run_loop.h"
 
 namespace plumb::lab {
@@ -26,6 +27,16 @@ class Work {
     start_run(smallest_config(), {.folder = work_ / "calm", .quiet = true});
     fs::copy(work_ / "calm", work_ / "saved", fs::copy_options::recursive);
     checkpoint_ = *CheckpointFolder(work_ / "calm/ckpt").newest().checkpoint;
+  }
+
+  // Too little memory must not pass for a mistake of the user's.
+  void configure() const {
+    try {
+      RunConfig config;
+      read(load_config(work_.config(), {"optim.rule=sgd", "schedule.lr=1e-2"}), config);
+    } catch (const UserError& e) {
+      throw Bug(fmt::format("a good configuration is refused: {}", e.what()));
+    }
   }
 
   void load() const {
@@ -124,6 +135,7 @@ CheckResult check_memory(const CheckOptions& o) {
   Cases cases(o, "failed allocations");
   const Work work(o);
   const Task tasks[] = {
+      {.name = "configure", .work = [&] { work.configure(); }},
       {.name = "load", .work = [&] { work.load(); }},
       {.name = "step", .work = [&] { work.step(); }},
       {.name = "save", .work = [&] { work.save(); }, .files = [&] { return work.files_after_save(); }},
@@ -136,7 +148,7 @@ CheckResult check_memory(const CheckOptions& o) {
   for (const auto& task : tasks) {
     count(task);  // what is made once in a process is made now
     const std::int64_t allocations = count(task), all = 2 * allocations,
-                       wanted = o.full ? all : std::min<std::int64_t>(all, 125);
+                       wanted = o.full ? all : std::min<std::int64_t>(all, 500 / std::ssize(tasks));
     for (std::int64_t i = 0; i < wanted; ++i, ++number) {
       if (!cases.wants(number)) continue;
       const std::int64_t which = i * all / wanted;

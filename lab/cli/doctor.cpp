@@ -30,7 +30,7 @@ nlohmann::json machine() {
   for (const auto& [name, version] : b.libraries) libraries[name] = version;
   const std::string gpu = why_unavailable(Device{DeviceKind::cuda, 0});
   return {{"plumb", b.version},
-          {"commit", b.commit + (b.modified ? " (modified)" : "")},
+          {"commit", b.source()},
           {"compiler", b.compiler},
           {"build", b.build_type},
           {"libraries", libraries},

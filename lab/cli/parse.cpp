@@ -33,7 +33,10 @@ namespace {
 constexpr int many = CLI::detail::expected_max_vector_size;  // what CLI11 takes for "no limit"
 
 CLI::Option* declare(CLI::App& app, const Option& option) {
-  if (option.value.empty()) return app.add_flag(option.flag)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  if (option.value.empty())
+    return app.add_flag(option.flag)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->disable_flag_override();  // --json=false would count as --json
   auto* declared = app.add_option(option.flag, [](const CLI::results_t&) { return true; });
   option.repeatable ? declared->expected(1, many)->take_all() : declared->expected(1);
   return declared->allow_extra_args(false);  // one value each time; the rest are words
@@ -47,7 +50,6 @@ std::string see_help(const Command* command) {
 [[noreturn]] void refuse_rest(const std::vector<std::string>& rest, const Command* command) {
   const std::string& word = rest.front();
   std::vector<std::string> known = {"--help"};
-  if (!word.starts_with("-") && !command) command_called(word);  // throws
   const std::string see = see_help(command);
   if (!word.starts_with("-")) throw UsageError(fmt::format("\"{}\" is one word too many", word), "", see);
   const auto flag = word.substr(0, word.find('='));
@@ -124,13 +126,13 @@ std::vector<Option> options_of(const Request& request) {
   return all;
 }
 
-// CLI11 says "--set: 1 required  missing".
-[[noreturn]] void refuse_missing_value(const Request& request, const std::string& complaint) {
-  const std::string flag = complaint.substr(0, complaint.find(':'));
+// CLI11 says "--set: 1 required  missing", and "json was given a disallowed flag override".
+[[noreturn]] void refuse_values(const Request& request, const std::string& complaint) {
+  const std::string flag = complaint.substr(0, complaint.find_first_of(": "));
   for (const auto& o : options_of(request))
     if (o.flag == flag && !o.value.empty())
       throw UsageError(fmt::format("{} needs a value", flag), "", fmt::format("write {} {}", flag, o.value));
-  throw UsageError(complaint, "", see_help(request.command));
+  throw UsageError(fmt::format("--{} takes no value", flag), "", see_help(request.command));
 }
 
 }  // namespace
@@ -154,8 +156,8 @@ Request parse(int argc, const char* const* argv) {
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
-  const auto* help = app.add_flag("-h,--help");
-  const auto* version = app.add_flag("--version");
+  const auto* help = app.add_flag("-h,--help")->disable_flag_override();
+  const auto* version = app.add_flag("--version")->disable_flag_override();
   std::vector<std::pair<std::string, CLI::Option*>> declared;
   for (const auto& o : options_of(request)) declared.emplace_back(o.flag, declare(app, o));
   const auto* words = app.add_option("words", [](const CLI::results_t&) { return true; })
@@ -166,7 +168,7 @@ Request parse(int argc, const char* const* argv) {
     std::reverse(args.begin(), args.end());  // as CLI11 wants them
     app.parse(args);
   } catch (const CLI::ArgumentMismatch& e) {
-    refuse_missing_value(request, e.what());
+    refuse_values(request, e.what());
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what(), "", see_help(request.command));
   }

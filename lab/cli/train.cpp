@@ -78,6 +78,7 @@ int resume(const Arguments& a) {
 }
 
 const Option unchecked{"--no-memory-check", "", "begin even if it will not fit in memory"};
+const Option unreported{"--no-report", "", "draw no plots and write no report at the end"};
 
 const Registration train_command(
     {.name = "train",
@@ -85,24 +86,25 @@ const Registration train_command(
      .help = "train a model from a configuration",
      .example = "plumb train examples/copy_language/gpt.toml --set run.seed=7 --out runs/seed7",
      .words = {{.name = "CONFIG", .help = "a TOML file"}},
-     .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}, unchecked},
+     .options = {{"--from", "CKPT", "start from the parameters of a run or checkpoint file"}, unchecked, unreported},
      .without = {"--jobs"},
      .run = train});
-const Registration resume_command({.name = "resume",
-                                   .group = Group::runs,
-                                   .help = "go on with a run that was stopped or killed, to the same bits",
-                                   .example = "plumb resume runs/seed7",
-                                   .words = {{.name = "RUN", .help = "the folder of the run"}},
-                                   .options = {{"--config", "FILE", "refuse a run that was not started with this one"},
-                                               unchecked},
-                                   .without = {"--out", "--jobs", "--dry-run"},
-                                   .run = resume});
+const Registration resume_command(
+    {.name = "resume",
+     .group = Group::runs,
+     .help = "go on with a run that was stopped or killed, to the same bits",
+     .example = "plumb resume runs/seed7",
+     .words = {{.name = "RUN", .help = "the folder of the run"}},
+     .options = {{"--config", "FILE", "refuse a run that was not started with this one"}, unchecked, unreported},
+     .without = {"--out", "--jobs", "--dry-run"},
+     .run = resume});
 
 }  // namespace
 
 int show_outcome(const Arguments& a, const std::string& folder, const lab::RunOutcome& out) {
   for (const auto& w : out.warnings) fmt::print(stderr, "warning: {}\n", w);
-  const std::string report = out.ending == lab::Ending::interrupted ? std::string() : lab::write_report({folder});
+  const bool reported = out.ending != lab::Ending::interrupted && !a.has("--no-report");
+  const std::string report = reported ? lab::write_report({folder}) : std::string();
   if (a.common.json) {
     nlohmann::json j{{"run", folder}, {"ending", name_of(out.ending)}, {"steps", out.steps}};
     if (out.ending != lab::Ending::interrupted && out.ending != lab::Ending::diverged) j["val_loss"] = out.val_loss;
@@ -121,7 +123,7 @@ int show_outcome(const Arguments& a, const std::string& folder, const lab::RunOu
   else fmt::print("val_loss  {:.4f} nats/token\n", out.val_loss);
   if (out.floor) fmt::print("floor     {:.4f} nats/token, the entropy of the data: no model can pass it\n", *out.floor);
   if (!out.sample.empty()) fmt::print("sample    {}\n", out.sample);
-  fmt::print("plots     {0}/loss.svg {0}/loss.png\nreport    {1}\n", folder, report);
+  if (reported) fmt::print("plots     {0}/loss.svg {0}/loss.png\nreport    {1}\n", folder, report);
   return 0;
 }
 

@@ -22,7 +22,7 @@ std::string joined(const std::string& path, const std::string& name) { return pa
 [[noreturn]] void wrong_type(const Field& field, const std::string& path, const Value& v, const std::string& wanted) {
   const std::string article = wanted.starts_with("i") ? "an " : "a ";
   std::string hint = field.choices().empty() ? "" : fmt::format("one of {}", fmt::join(field.choices(), ", "));
-  if (v.is_list() && !wanted.starts_with("list")) hint = "several values for one key are a sweep";
+  if (v.is_list()) hint = "several values for one key are a sweep";
   refuse(path, fmt::format("must be {}{}, not {}", wanted == "true or false" ? "" : article, wanted, v.kind()), v.where,
          hint);
 }

@@ -2,12 +2,17 @@
 #include "lab/config/toml.h"
 
 #include <fmt/format.h>
+
+// Compiled here, since in its library an allocation that fails can end the process (the error it throws takes memory and
+// may not throw) or pass for a number that cannot be read (its stream swallows the exception).
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_FLOAT_CHARCONV 1
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "core/errors.h"
 
@@ -68,13 +73,9 @@ void refuse_endless_keys(std::string_view text, const std::string& name) {
 }
 
 std::string sentence(const toml::parse_error& e) {
-  std::string text(e.description());
+  const std::string text(e.description());
   // "Error while parsing key-value pair: cannot redefine ..." - the second half says it.
-  if (text.starts_with("Error while parsing")) {
-    if (const auto colon = text.find(": "); colon != std::string::npos) text = text.substr(colon + 2);
-  }
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
+  return text.starts_with("Error while parsing") ? text.substr(text.find(": ") + 2) : text;
 }
 
 std::string trimmed(const std::string& s) {
@@ -113,29 +114,29 @@ Value set_value(const std::string& text, const std::string& where) {
 
 Value parse_toml(std::string_view text, const std::string& name) {
   refuse_endless_keys(text, name);
-  try {
-    Value root = table_value(toml::parse(text), name);
-    root.where = {name, 1, 1};
-    return root;
-  } catch (const toml::parse_error& e) {
-    throw UserError(sentence(e), location(e.source(), name).text());
-  }
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) throw UserError(sentence(parsed.error()), location(parsed.error().source(), name).text());
+  Value root = table_value(parsed.table(), name);
+  root.where = {name, 1, 1};
+  return root;
 }
 
 Value read_toml_file(const std::string& path) {
-  constexpr std::uintmax_t largest = 16u << 20;
+  constexpr std::size_t largest = 16u << 20;
   std::error_code failed;
   const auto status = std::filesystem::status(path, failed);
   if (!std::filesystem::exists(status))
     throw UserError("there is no such file", path, "paths are relative to the folder in which plumb runs");
   if (std::filesystem::is_directory(status)) throw UserError("is a folder, not a configuration", path);
-  if (std::filesystem::is_regular_file(status) && std::filesystem::file_size(path, failed) > largest)
-    throw UserError("a configuration of more than 16 MiB", path, "a text corpus belongs into data.path");
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) throw UserError("cannot be read", path);
-  return parse_toml(text.str(), path);
+  std::string text;
+  for (char block[4096]; in.read(block, sizeof block), in.gcount() > 0;) {  // perhaps from a pipe, which has no size
+    text.append(block, static_cast<std::size_t>(in.gcount()));
+    if (text.size() > largest)
+      throw UserError("a configuration of more than 16 MiB", path, "a text corpus belongs into data.path");
+  }
+  if (in.bad() || !in.eof()) throw UserError("cannot be read", path);
+  return parse_toml(text, path);
 }
 
 void apply_set(Value& root, const std::string& assignment) {

@@ -18,7 +18,7 @@ class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const std::string& path) : path_(path) {
     const std::string model = files::read_text(path, std::uint64_t{256} << 20);
-    if (model.empty() || !loads(model) || processor_.GetPieceSize() < 1)
+    if (model.empty() || !loads(model))
       throw UserError("is no SentencePiece model", path, "train one with spm_train, or use data.tokenizer = \"bytes\"");
     digest_ = "sentencepiece " + files::digest(model);
   }
@@ -26,16 +26,14 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool takes_any_bytes() const override { return false; }
   std::vector<std::int32_t> encode(std::string_view text) const override {
     std::vector<int> ids;
-    if (const auto status = processor_.Encode(text, &ids); !status.ok())
-      throw UserError("SentencePiece cannot encode the text: " + status.ToString(), path_);
+    must_be_ok(processor_.Encode(text, &ids));
     return {ids.begin(), ids.end()};
   }
   std::string decode(std::span<const std::int64_t> tokens) const override {
     for (const auto t : tokens)
       if (t < 0 || t >= vocab()) fail("decode", "token {} is not in the vocabulary of {}.", t, vocab());
     std::string text;
-    if (const auto status = processor_.Decode(std::vector<int>(tokens.begin(), tokens.end()), &text); !status.ok())
-      throw UserError("SentencePiece cannot decode the tokens: " + status.ToString(), path_);
+    must_be_ok(processor_.Decode(std::vector<int>(tokens.begin(), tokens.end()), &text));
     return text;
   }
   std::string describe() const override { return fmt::format("SentencePiece {} (vocabulary {})", path_, vocab()); }
@@ -51,6 +49,10 @@ class SentencePieceTokenizer final : public Tokenizer {
     } catch (const std::exception&) {
       return false;
     }
+  }
+
+  void must_be_ok(const sentencepiece::util::Status& status) const {
+    if (!status.ok()) throw UserError("SentencePiece fails: " + status.ToString(), path_);
   }
 
   std::string path_, digest_;

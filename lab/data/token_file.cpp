@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/errors.h"
@@ -49,7 +50,8 @@ std::vector<std::string_view> chunks_of(std::string_view text) {
 class Scratch {
  public:
   Scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "plumb-tokens-XXXXXX").string();
+    const char* folder = std::getenv("TMPDIR");
+    std::string name = (files::Path(folder ? folder : "/tmp") / "plumb-tokens-XXXXXX").string();
     fd_ = files::Fd(::mkstemp(name.data()));
     path_ = name;
     if (!fd_) files::io_error("cannot make a temporary file", path_, errno);

@@ -58,7 +58,6 @@ std::vector<std::string> expand_paths(const std::vector<std::string>& patterns) 
 TokenStore::TokenStore(const std::vector<std::string>& paths, const Tokenizer& tokenizer, InvalidUtf8 policy,
                        const std::string& cache_folder) {
   for (const auto& p : paths) texts_.emplace_back(p);
-  starts_.push_back(0);
   if (tokenizer.takes_any_bytes()) {
     for (const auto& text : texts_) add(text.bytes(), 1);
     return;

@@ -25,7 +25,7 @@ class TokenStore {
   TokenStore(const std::vector<std::string>& paths, const Tokenizer& tokenizer, InvalidUtf8 policy,
              const std::string& cache_folder);
 
-  std::int64_t size() const { return starts_.empty() ? 0 : starts_.back(); }
+  std::int64_t size() const { return starts_.back(); }
   void read(std::int64_t begin, std::int64_t count, std::int64_t* out) const;  // within [0, size())
   std::string digest() const;                                                  // of the texts
 
@@ -38,7 +38,7 @@ class TokenStore {
   std::vector<files::MappedFile> texts_;
   std::optional<files::MappedFile> tokens_;
   std::vector<Part> parts_;
-  std::vector<std::int64_t> starts_;  // of each part, then the end
+  std::vector<std::int64_t> starts_{0};  // of each part, then the end
 };
 
 }  // namespace plumb

@@ -73,6 +73,24 @@ struct Drawing {
   }
 };
 
+// What lies between low and high, behind the curves drawn after it.
+void draw_band(const Plot& plot, const Curve& curve, std::size_t index, const char* colour, Drawing& drawing) {
+  if (curve.low.size() != curve.x.size() || curve.high.size() != curve.x.size()) return;
+  std::string data;
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    const bool shown = std::isfinite(curve.low[i]) && std::isfinite(curve.high[i]) && (!plot.log_x || curve.x[i] > 0) &&
+                       (!plot.log_y || curve.low[i] > 0);
+    data += shown ? fmt::format("{} {} {}\n", curve.x[i], curve.low[i], curve.high[i]) : "\n";
+    if (!shown) continue;
+    drawing.include(curve.low[i]);
+    drawing.include(curve.high[i]);
+  }
+  drawing.data += fmt::format("$band{} << END\n{}END\n", index, data);
+  drawing.curves +=
+      fmt::format("{}$band{} using 1:2:3 with filledcurves fc rgb '{}' fs transparent solid 0.15 noborder notitle",
+                  drawing.curves.empty() ? "" : ", ", index, colour);
+}
+
 void draw(const Plot& plot, const Curve& curve, std::size_t index, Drawing& drawing) {
   const auto points = thinned(points_of(plot, curve));
   const auto shown = std::count_if(points.begin(), points.end(), [](const Point& p) { return !std::isnan(p.y); });
@@ -89,6 +107,7 @@ void draw(const Plot& plot, const Curve& curve, std::size_t index, Drawing& draw
   }
   drawing.data += "END\n";
   const char* colour = colours[index % colours.size()];
+  draw_band(plot, curve, index, colour, drawing);
   const char* style = shown <= 30 ? "linespoints pt 7 ps 0.5" : "lines";
   drawing.curves +=
       fmt::format("{}$curve{} using 1:2 axes {} with {} lc rgb '{}' lw {} dt {} title {}",
@@ -121,6 +140,17 @@ std::string y_range(const Plot& plot, const Drawing& drawing) {
                      back(high + span * 0.04));
 }
 
+// A logarithmic axis of less than a decade or so has at most one power of ten to write: even steps then.
+std::string y_tics(const Plot& plot, const Drawing& drawing) {
+  if (!plot.log_y || !(drawing.low > 0) || drawing.high / drawing.low > 15 || drawing.high == drawing.low) return "";
+  const double rough = (drawing.high - drawing.low) / 5, power = std::pow(10.0, std::floor(std::log10(rough)));
+  const double step = power * (rough < 2 * power ? 1 : rough < 5 * power ? 2 : 5);
+  std::string tics;
+  for (double y = std::ceil(drawing.low / step) * step; y <= drawing.high; y += step)
+    tics += fmt::format("{}{:g}", tics.empty() ? "" : ", ", y);
+  return fmt::format("set ytics ({})\n", tics);
+}
+
 std::string script_of(const Plot& plot, const std::string& terminal) {
   Drawing drawing;
   std::string labels;
@@ -139,7 +169,7 @@ std::string script_of(const Plot& plot, const std::string& terminal) {
   s += "set format y '%g'\nset format y2 '%g'\nset xtics autofreq\n";
   if (plot.log_x) s += "set logscale x\n";
   if (plot.log_y) s += "set logscale y\n";
-  s += "set autoscale xfix\n" + y_range(plot, drawing);
+  s += "set autoscale xfix\n" + y_range(plot, drawing) + y_tics(plot, drawing);
   if (drawing.any_on_right) s += fmt::format("set y2tics\nset y2label {} tc rgb '#333333'\n", quoted(plot.right_label));
   if (!drawing.any) {
     return s +

@@ -8,8 +8,9 @@ namespace plumb::report {
 
 struct Curve {
   std::string label;
-  std::vector<double> x, y;  // values that are not finite leave a gap
-  bool on_right = false;     // measured on the right axis, dashed
+  std::vector<double> x = {}, y = {};       // values that are not finite leave a gap
+  bool on_right = false;                    // measured on the right axis, dashed
+  std::vector<double> low = {}, high = {};  // a band behind the curve, where they are given for each x
 };
 
 // A horizontal line with its name, such as the entropy floor.
@@ -19,10 +20,10 @@ struct Level {
 };
 
 struct Plot {
-  std::string title, x_label = "step", y_label, right_label;
+  std::string title, x_label = "step", y_label = {}, right_label = {};
   bool log_x = false, log_y = false;
-  std::vector<Curve> curves;
-  std::vector<Level> levels;
+  std::vector<Curve> curves = {};
+  std::vector<Level> levels = {};
   int width = 760, height = 400;  // pixels; a PNG has twice as many
 };
 

@@ -74,7 +74,8 @@ void narrow_by_control_groups(const Path& root, AvailableMemory& into) {
 template <class Resource>
 void narrow_by_limit(Resource resource, double used, const char* name, AvailableMemory& into) {
   rlimit limit{};
-  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  getrlimit(resource, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY) return;
   const double left = std::max(static_cast<double>(limit.rlim_cur) - used, 0.0);
   if (left < into.bytes) into = {left, name};
 }

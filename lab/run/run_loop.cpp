@@ -44,7 +44,7 @@ std::map<std::string, std::string> provenance(const RunRequest& r, const RunConf
   return {{"command", r.command},
           {"from", r.from},
           {"version", build.version},
-          {"commit", build.commit + (build.modified ? " (modified)" : "")},
+          {"commit", build.source()},
           {"compiler", build.compiler + " " + build.flags},
           {"cpu", cpu::cpu_model()},
           {"isa", cpu::name_of(cpu::isa())},

@@ -68,6 +68,7 @@ std::string first_difference(const std::vector<files::NamedTensor>& a, const std
     for (std::size_t i = 0; i < left.size(); ++i)
       if (std::bit_cast<std::uint64_t>(left[i]) != std::bit_cast<std::uint64_t>(right[i]))
         return fmt::format("{} differs first at index {}: {:.9g} | {:.9g}", x.name, i, left[i], right[i]);
+    return fmt::format("{} differs beyond the digits of a double", x.name);
   }
   for (const auto& y : b)
     if (std::none_of(a.begin(), a.end(), [&](const auto& t) { return t.name == y.name; }))

@@ -41,7 +41,8 @@ std::uint32_t masked_crc(std::string_view bytes) {
 
 std::string host_name() {
   std::array<char, 256> name{};
-  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "host";
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
 }
 
 double wall_time() {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "core/files/atomic_file.h"
 #include "lab/data/text.h"
 #include "lab/data/token_file.h"
 #include "lab/data/tokenizer.h"
@@ -132,6 +133,17 @@ TEST(TokenFile, KeptTokensAreFoundAgainAndMendedWhenDamaged) {
     std::fstream(kept, std::ios::in | std::ios::out | std::ios::binary).seekp(damage).put('\x7e');
     EXPECT_TRUE(same_bits(first, TextData(options, 1, cache / "").batch(0, 4, 100))) << damage;
   }
+  // A table of the same digest that says something else of itself: magic, version, width, count, a byte too many.
+  const std::string good = files::read_text(kept);
+  for (const auto& [at, byte] : {std::pair(0, 'x'), {8, '\x02'}, {12, '\x04'}, {16, '\x01'}}) {
+    std::string bad = good;
+    bad[static_cast<std::size_t>(at)] = byte;
+    std::ofstream(kept, std::ios::binary) << bad;
+    EXPECT_TRUE(same_bits(first, TextData(options, 1, cache / "").batch(0, 4, 100))) << at;
+    EXPECT_EQ(files::read_text(kept), good) << at;
+  }
+  std::ofstream(kept, std::ios::binary) << good << 'x';
+  EXPECT_TRUE(same_bits(first, TextData(options, 1, cache / "").batch(0, 4, 100)));
   std::filesystem::resize_file(kept, 10);
   EXPECT_TRUE(same_bits(first, TextData(options, 1, cache / "").batch(0, 4, 100)));
   folder.write("a.txt", text + "to");
@@ -139,8 +151,65 @@ TEST(TokenFile, KeptTokensAreFoundAgainAndMendedWhenDamaged) {
   EXPECT_EQ(cache.files(), 2u);
 }
 
+// Each character by its number, in a vocabulary too large for 16 bits.
+class Numbers final : public Tokenizer {
+ public:
+  std::int64_t vocab() const override { return 70000; }
+  bool takes_any_bytes() const override { return false; }
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    std::vector<std::int32_t> tokens;
+    for (const char c : text) tokens.push_back(69900 + c - 'a');
+    return tokens;
+  }
+  std::string decode(std::span<const std::int64_t>) const override { return {}; }
+  std::string describe() const override { return "numbers"; }
+  std::string digest() const override { return "numbers"; }
+};
+
+TEST(TokenStore, KeepsTokensOfALargeVocabulary) {
+  const ScratchFolder folder;
+  const TokenStore store({folder.write("a.txt", "abz"), folder.write("b.txt", "c")}, Numbers(), InvalidUtf8::error, "");
+  std::vector<std::int64_t> tokens(4);
+  ASSERT_EQ(store.size(), 4);
+  store.read(0, 4, tokens.data());
+  EXPECT_THAT(tokens, testing::ElementsAre(69900, 69901, 69925, 69902));
+  EXPECT_EQ(TokenStore().size(), 0);
+}
+
+TEST(TokenStore, SaysWhereItCannotKeepTokens) {
+  const ScratchFolder folder;
+  const auto text = folder.write("a.txt", "abz");
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before ? before : "";
+  for (const char* nowhere : {"/proc", "/nowhere/at/all"}) {
+    setenv("TMPDIR", nowhere, 1);
+    try {
+      TokenStore({text}, Numbers(), InvalidUtf8::error, "");
+      ADD_FAILURE() << "accepted";
+    } catch (const UserError& e) {
+      EXPECT_THAT(e.where(), testing::StartsWith(nowhere));
+      EXPECT_THAT(e.message(), HasSubstr("cannot make a temporary file"));
+    }
+  }
+  before ? setenv("TMPDIR", kept.c_str(), 1) : unsetenv("TMPDIR");
+}
+
+TEST(TextData, NamesEveryFileThatIsEmpty) {
+  const ScratchFolder folder;
+  const auto a = folder.write("a.txt", ""), b = folder.write("b.txt", "");
+  try {
+    TextData(TextOptions{.path = {a, b}}, 0);
+    ADD_FAILURE() << "accepted";
+  } catch (const UserError& e) {
+    EXPECT_EQ(e.where(), a + ", " + b);
+  }
+}
+
 TEST(TokenFile, ChunksEndAtLinesOrBetweenCharacters) {
   EXPECT_EQ(chunk_length("short"), 5u);
+  EXPECT_EQ(chunk_length(std::string(100000, 'x')), 100000u);             // no line ends, but it is all there is
+  EXPECT_EQ(chunk_length(std::string(3 << 20, 'x')), 1u << 20);           // no line ends
+  EXPECT_EQ(chunk_length(std::string(3 << 20, '\x80')), (1u << 20) - 3);  // nor a character
   const std::string line(1000, 'x');
   std::string text;
   for (int i = 0; i < 3000; ++i) text += line + "\n";

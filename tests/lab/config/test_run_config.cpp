@@ -110,6 +110,7 @@ TEST(RunConfig, FilesThatAreNotThereAreNamedByTheirKey) {
   const auto text = folder.write("a.txt", "some text");
   const auto data = [](const std::string& rest) { return "[data]\nkind = \"text\"\n" + rest; };
   expect_error(data("path = \"no.txt\"\n"), "run.toml:3:8", "data.path: no.txt: there is no such file");
+  expect_error(data("path = \"\"\n"), "run.toml:3:8", "data.path: there is no such file");
   expect_error(data("path = []\n"), "run.toml:3:8", "data.path: there is no text");
   expect_error(data("path = \"" + text + "\"\nvalidation_path = \"no.txt\"\n"), "run.toml:4:19", "no.txt");
   expect_error(data("path = \"" + text + "\"\ntokenizer = \"word\"\n"), "run.toml:4:13", "there is no tokenizer");

@@ -27,6 +27,10 @@ TEST(WordEdges, AreRefusedWithTheNearestThatExists) {
   EXPECT_THAT(error_of_words({"train"}), HasSubstr("CONFIG is missing"));
   EXPECT_THAT(error_of_words({"check", "--jobs=2"}), HasSubstr("has no use for --jobs"));
   EXPECT_THAT(error_of_words({"train", "a.toml", "--set"}), HasSubstr("--set needs a value"));
+  EXPECT_THAT(error_of_words({"--out=x", "--json", "train"}), HasSubstr("CONFIG is missing"));
+  EXPECT_THAT(error_of_words({"--", "train"}), HasSubstr("there is no option --"));
+  EXPECT_THAT(error_of_words({"train", "a.toml", "--json=false"}), HasSubstr("--json takes no value"));
+  EXPECT_THAT(error_of_words({"train", "a.toml", "--help=no"}), HasSubstr("see plumb train --help"));
 }
 
 TEST(WordEdges, ThreadsAreFromOneToManyThousands) {
@@ -44,6 +48,8 @@ TEST(TokenEdges, OutsideTheVocabularyAreNoBytes) {
 TEST(Utf8Edges, CharactersBeyondUnicodeAreMended) {
   EXPECT_EQ(replace_invalid_utf8("\xf4\x90\x80\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(first_invalid_utf8("a\xf4\x8f\xbf\xbf"), std::nullopt);
+  EXPECT_EQ(first_invalid_utf8("\xe0\xa0\x80"), std::nullopt);  // the least of three bytes
+  EXPECT_EQ(first_invalid_utf8("\xe0\x9f\xbf"), 0u);            // a longer form of two bytes
 }
 
 TEST(ReportEdges, OfNothingIsRefused) {

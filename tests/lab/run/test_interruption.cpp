@@ -157,6 +157,31 @@ TEST_F(NoMemory, ClosesAnHdf5File) {
   without_memory([&] { reader.reset(); });
 }
 
+// Never taken for a mistake in the configuration, as a number that cannot be read.
+TEST_F(NoMemory, IsSaidWhereverAConfigurationIsRead) {
+  const Folder folder;
+  files::write_atomically(folder / "c.toml", "[a]\nb = 0.5\nc = [1e-3, 2, \"x\"]\nd = {e = true}\n");
+  const auto load = [path = (folder / "c.toml").string()] { return load_config(path, {"a.b=2.5", "a.f=word"}); };
+  const Value good = load();
+  std::int64_t refused = 0;
+  for (const bool always : {false, true}) {
+    bool met = true;
+    for (std::int64_t nth = 1; met; ++nth) {
+      const memory::Watch watch;
+      memory::set_fault(memory::Fault{.nth = nth, .always = always});
+      try {
+        EXPECT_EQ(load(), good);  // a sort can do without its buffer
+      } catch (const std::bad_alloc&) {
+        ++refused;
+      }
+      memory::set_fault({});
+      EXPECT_EQ(watch.live(), 0);
+      met = watch.taken() >= nth;
+    }
+  }
+  EXPECT_GT(refused, 100);
+}
+
 void write_bytes(const files::Path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
