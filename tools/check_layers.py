@@ -48,6 +48,7 @@ HOMES = [
     Home(r"sleef\.h", r"core/cpu/.*|core/exact_math\.cpp|lab/worlds/portable_math\.cpp"),
     Home(r"\w*intrin\.h", KERNELS),
     Home(r"(eigen3/)?Eigen/.*", r"core/linalg\.cpp"),
+    Home(r"boost/.*", r"lab/study/statistics\.cpp"),
     Home(r"xxh.*\.h", r"core/files/\w+\.cpp"),
     Home(r"(hdf5|H5\w*)\.h", r"core/files/hdf5_api\.h"),
     Home(r"toml\+\+/.*|toml\.hpp", r"lab/config/toml\.cpp"),

@@ -1,4 +1,4 @@
-// Elementary functions for f32 and f64: the forms of core/cpu/isa/vmath.h on CUDA's accurate library functions, so that
+// Elementary functions for f32 and f64: as core/cpu/isa/vmath.h and activations.h, on CUDA's accurate library functions, so that
 // nothing overflows or cancels and infinities and NaN come out the same.
 #pragma once
 

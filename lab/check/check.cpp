@@ -58,7 +58,7 @@ CheckResult Cases::result() const {
           .skipped = {},
           .failure = tried_ == 0 ? "there is no such case" : failure_,
           .failed = failed_,
-          .details = {}};
+          .details = details_};
 }
 
 CheckRegistration::CheckRegistration(Check check) {
@@ -67,6 +67,11 @@ CheckRegistration::CheckRegistration(Check check) {
     return std::pair(number_of(a.figure), a.name) < std::pair(number_of(b.figure), b.name);
   };
   list.insert(std::ranges::upper_bound(list, check, before), std::move(check));
+}
+
+CheckResult run_among_all(const Check& c, const CheckOptions& o) {
+  if (c.own_build && !o.full) return {.skipped = "needs --full and a source tree"};
+  return c.run(o);
 }
 
 const std::vector<Check>& checks() { return all(); }

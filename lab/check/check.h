@@ -36,13 +36,18 @@ class Cases {
 
   bool wants(std::int64_t number) const { return !only_ || *only_ == number; }
   void note(std::int64_t number, bool passed, const std::string& what);
+  // Or numbered as they come: the next one, whether it is wanted; then it is noted.
+  bool next() { return wants(++last_); }
+  void note(bool passed, const std::string& what) { note(last_, passed, what); }
+  void detail(std::string line) { details_.push_back(std::move(line)); }
   CheckResult result() const;  // holds when something was tried and everything passed
 
  private:
   std::optional<std::int64_t> only_;
   std::string unit_;
-  std::int64_t passed_ = 0, tried_ = 0;
+  std::int64_t passed_ = 0, tried_ = 0, last_ = -1;
   std::string failure_;
+  std::vector<std::string> details_;
   std::optional<std::int64_t> failed_;
 };
 
@@ -55,6 +60,8 @@ struct Check {
 struct CheckRegistration {
   explicit CheckRegistration(Check check);
 };
+
+CheckResult run_among_all(const Check& c, const CheckOptions& o);  // skipped where it takes a build and o is not full
 
 const std::vector<Check>& checks();           // by figure
 const Check& check_of(const std::string& n);  // UserError that suggests the nearest name

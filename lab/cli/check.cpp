@@ -10,15 +10,15 @@ namespace plumb::cli {
 namespace {
 
 std::string verdict(const lab::CheckResult& r) {
-  if (!r.skipped.empty()) return "skipped: " + r.skipped;
+  if (!r.skipped.empty()) return fmt::format("skipped ({})", r.skipped);
   return r.holds ? "holds" : "BROKEN: " + r.failure;
 }
 
 enum class Show { json, line, details };
 
-// One check as one line; false when the promise is broken. A failed case is kept as a file that replays it.
-bool run_one(const lab::Check& c, const lab::CheckOptions& o, Show show, nlohmann::json& results) {
-  const auto r = c.run(o);
+// The result of a check as one line; false when the promise is broken. A failed case is kept as a file that replays it.
+bool report(const lab::Check& c, const lab::CheckOptions& o, const lab::CheckResult& r, Show show,
+            nlohmann::json& results) {
   const bool broken = r.skipped.empty() && !r.holds;
   std::string replay;
   if (broken && r.failed && !o.only) {
@@ -65,12 +65,13 @@ int check(const Arguments& a) {
     if (a.word("FILE").empty()) throw UsageError("replay needs the file of a failed case", "check");
     lab::CheckCase c = lab::read_case(a.word("FILE"));
     c.options.scratch = o.scratch;
-    all_hold = run_one(lab::check_of(c.name), c.options, one, results);
+    const auto& known = lab::check_of(c.name);
+    all_hold = report(known, c.options, known.run(c.options), one, results);
   } else if (wanted != "all") {
-    all_hold = run_one(lab::check_of(wanted), o, one, results);
+    const auto& known = lab::check_of(wanted);
+    all_hold = report(known, o, known.run(o), one, results);
   } else {
-    for (const auto& c : lab::checks())
-      if (o.full || !c.own_build) all_hold = run_one(c, o, of_many, results) && all_hold;
+    for (const auto& c : lab::checks()) all_hold = report(c, o, lab::run_among_all(c, o), of_many, results) && all_hold;
   }
   if (a.common.json) fmt::print("{}\n", results.dump());
   return all_hold ? 0 : 1;

@@ -8,8 +8,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "core/files/atomic_file.h"
-#include "lab/cli/command.h"
+#include "lab/cli/packing.h"
 #include "lab/config/read.h"
 #include "lab/run/available_memory.h"
 #include "lab/run/memory_estimate.h"
@@ -18,17 +17,6 @@ namespace plumb::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-int cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-// Two processes whose threads share a core wait for each other: a parallel loop takes a thousand times as long.
-void pack(const CommonFlags& flags, lab::SweepRequest& request) {
-  request.threads = flags.threads > 0 ? flags.threads : flags.jobs > 0 ? std::max(1, cores() / flags.jobs) : 1;
-  request.jobs = static_cast<std::size_t>(flags.jobs > 0 ? flags.jobs : std::max(1, cores() / request.threads));
-  if (static_cast<int>(request.jobs) * request.threads > cores())
-    throw UsageError(fmt::format("{} jobs of {} threads do not fit {} cores", request.jobs, request.threads, cores()),
-                     "", "leave --jobs or --threads out");
-}
 
 // All that run at once must fit in memory; the largest member stands for each.
 void require_memory(const lab::SweepPlan& plan, std::size_t jobs) {
@@ -119,4 +107,15 @@ const Registration sweep_command({.name = "sweep",
                                   .run = sweep});
 
 }  // namespace
+
+// Two processes whose threads share a core wait for each other: a parallel loop takes a thousand times as long.
+void pack(const CommonFlags& flags, lab::SweepRequest& request) {
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  request.threads = flags.threads > 0 ? flags.threads : flags.jobs > 0 ? std::max(1, cores / flags.jobs) : 1;
+  request.jobs = static_cast<std::size_t>(flags.jobs > 0 ? flags.jobs : std::max(1, cores / request.threads));
+  if (static_cast<int>(request.jobs) * request.threads > cores)
+    throw UsageError(fmt::format("{} jobs of {} threads do not fit {} cores", request.jobs, request.threads, cores), "",
+                     "leave --jobs or --threads out");
+}
+
 }  // namespace plumb::cli

@@ -30,13 +30,16 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
 
 std::vector<store::MetricInfo> metric_infos() {
-  return {{"loss", "nats/token", "cross-entropy of the training batch"},
-          {"z_loss", "nats/token", "coefficient times mean (log Z - target)^2"},
-          {"log_z", "nats", "mean log of the softmax's normaliser"},
-          {"grad_norm", "", "global norm of the gradient before clipping"},
-          {"learning_rate", "", "of this step"},
-          {"num_tokens", "tokens", "trained on so far"},
-          {"val_loss", "nats/token", "cross-entropy of the validation sequences"}};
+  return {
+      {"loss", "nats/token", "cross-entropy of the training batch"},
+      {"z_loss", "nats/token", "coefficient times mean (log Z - target)^2"},
+      {"log_z", "nats", "mean log of the softmax's normaliser"},
+      {"grad_norm", "", "global norm of the gradient before clipping"},
+      {"learning_rate", "", "of this step"},
+      {"num_tokens", "tokens", "trained on so far"},
+      {"val_loss", "nats/token", "cross-entropy of the validation sequences"},
+      {"max_attn_logit", "", "largest attention logit of the validation sequences, after scaling, before a softcap"},
+      {"max_attn_logit_block0", "", "the same in the first block"}};
 }
 
 std::map<std::string, std::string> provenance(const RunRequest& r, const RunConfig& config, const std::string& data) {
@@ -122,8 +125,11 @@ class Loop {
 
   double evaluate(std::int64_t done) {
     if (evaluated_at_ == done) return last_;
-    const double loss = trainer_.evaluate();
-    store_.metrics(done, std::vector<store::NamedValue>{{"val_loss", loss}});
+    AttentionPeaks peaks;
+    const double loss = trainer_.evaluate(&peaks);
+    store_.metrics(done, std::vector<store::NamedValue>{{"val_loss", loss},
+                                                        {"max_attn_logit", peaks.all_blocks},
+                                                        {"max_attn_logit_block0", peaks.first_block}});
     progress_.note(fmt::format("step {}: val_loss {:.4f}", done, loss));
     note_validation(done, loss);
     return loss;

@@ -186,8 +186,24 @@ std::string Trainer::blame() {
   return fmt::format("step {}: {}", done_, culprit);
 }
 
-double Trainer::evaluate() {
+namespace {
+
+void note_peaks(const models::GptTrace& trace, AttentionPeaks& peaks) {
+  const auto raise = [](double& to, double x) {
+    if (!(x <= to)) to = x;  // NaN stays
+  };
+  for (const auto& block : trace.attention) {
+    const Tensor top = kernels::reduce("max", kernels::Reduce::max, block.max_logit, {0, 1, 2}, false);
+    if (&block == &trace.attention.front()) raise(peaks.first_block, top.item());
+    raise(peaks.all_blocks, top.item());
+  }
+}
+
+}  // namespace
+
+double Trainer::evaluate(AttentionPeaks* peaks) {
   const NoGrad off;
+  models::GptTrace trace;
   if (ema_) ema_->swap_with_parameters(), arena_->refresh();
   const std::int64_t rows = validation_.size(0), length = validation_.size(1) - 1;
   const std::int64_t most =
@@ -197,7 +213,9 @@ double Trainer::evaluate() {
     const Tensor part = validation_.slice(0, row, std::min(rows, row + most));
     const Tensor inputs = part.slice(1, 0, length).contiguous().to(device_),
                  labels = part.slice(1, 1, length + 1).contiguous().to(device_);
-    total = alignment::fold(total, sum(-select(model_->token_logprobs(inputs, labels), 0, 0), {1}).value());
+    const Var logprobs = model_->token_logprobs(inputs, labels, {.trace = peaks ? &trace : nullptr});
+    total = alignment::fold(total, sum(-select(logprobs, 0, 0), {1}).value());
+    if (peaks) note_peaks(trace, *peaks);
   }
   if (ema_) ema_->swap_with_parameters(), arena_->refresh();
   return total / static_cast<double>(rows * length);

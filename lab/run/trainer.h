@@ -1,6 +1,7 @@
 // Trainer: data, model and optimiser of one run, stepped one optimiser step at a time. Knows nothing of files.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,14 +18,20 @@ struct StepResult {
   bool finite = true;  // false: the parameters were left as they were before the step
 };
 
+// The largest attention logits of an evaluation, after scaling and before any softcap (arXiv 2309.14322, figure 2).
+struct AttentionPeaks {
+  double first_block = -std::numeric_limits<double>::infinity(), all_blocks = first_block;
+};
+
 class Trainer {
  public:
   Trainer(const RunConfig& config, const std::string& cache_folder = {}, Device device = cpu_device);
   // On data of one's own in place of what the configuration names.
   Trainer(std::unique_ptr<TokenData> data, const RunConfig& config, Device device = cpu_device);
 
-  StepResult step();                      // does optimiser step number steps_done()
-  double evaluate();                      // mean cross-entropy of the validation sequences, nats a token
+  StepResult step();  // does optimiser step number steps_done()
+  // Mean cross-entropy of the validation sequences, nats a token.
+  double evaluate(AttentionPeaks* peaks = nullptr);
   std::optional<double> entropy_floor();  // of the same tokens, where the truth is known
   // Runs the step that was not finite once more and names what held or made the first NaN or infinity: a parameter, an
   // operator (with the row of the batch), or the sum of a gradient.

@@ -81,8 +81,8 @@ report::Table members(const SweepPlan& plan, const std::vector<MemberResult>& re
 
 }  // namespace
 
-std::string write_sweep_report(const SweepPlan& plan, const std::vector<MemberResult>& results,
-                               const std::string& folder, const std::string& config) {
+report::Page sweep_page(const SweepPlan& plan, const std::vector<MemberResult>& results, const std::string& folder,
+                        const std::string& config) {
   const auto count = [&](MemberState s) { return std::ranges::count(results, s, &MemberResult::state); };
   report::Page page{
       .title = "sweep " + std::filesystem::path(folder).filename().string(),
@@ -102,6 +102,12 @@ std::string write_sweep_report(const SweepPlan& plan, const std::vector<MemberRe
         "side takes the rates from the best one on.");
   }
   page.tables.push_back(members(plan, results));
+  return page;
+}
+
+std::string write_sweep_report(const SweepPlan& plan, const std::vector<MemberResult>& results,
+                               const std::string& folder, const std::string& config) {
+  const report::Page page = sweep_page(plan, results, folder, config);
   const auto path = std::filesystem::path(folder) / "report.html";
   files::write_atomically(path, report::html_of(page));
   if (!page.plots.empty() && report::gnuplot_found()) {

@@ -36,7 +36,11 @@ std::string csv(double x) { return std::isnan(x) ? "nan" : fmt::format("{}", x);
 }  // namespace
 
 MemberResult result_of(const SweepMember& member, const std::string& run_folder) {
-  MemberResult r{.status = "not begun", .initial_loss = unknown, .loss = unknown, .val_loss = unknown};
+  MemberResult r{.status = "not begun",
+                 .initial_loss = unknown,
+                 .loss = unknown,
+                 .val_loss = unknown,
+                 .max_attn_logit_block0 = unknown};
   if (!fs::exists(fs::path(run_folder) / "journal") || !fs::exists(fs::path(run_folder) / "config.toml")) return r;
   const store::RunContent run = store::read_run(run_folder);
   RunConfig config;
@@ -52,6 +56,7 @@ MemberResult result_of(const SweepMember& member, const std::string& run_folder)
   const bool ended = s.status != "unfinished" && s.status != "damaged" && s.status != "interrupted";
   r.state = s.status == "damaged" ? MemberState::failed : ended ? MemberState::done : MemberState::unfinished;
   if (r.state == MemberState::failed) r.status = run.damage;
+  r.max_attn_logit_block0 = number_in(run.rows, "max_attn_logit_block0", true);
   if (ended && s.status != "diverged") r.val_loss = number_in(run.rows, "val_loss", true);
   return r;
 }
@@ -59,12 +64,12 @@ MemberResult result_of(const SweepMember& member, const std::string& run_folder)
 void write_tables(const SweepPlan& plan, const std::vector<MemberResult>& results, const std::string& folder) {
   std::string text = "member";
   for (const auto& axis : plan.axes) text += "," + csv(axis.name);
-  text += ",status,steps,initial_loss,loss,val_loss\n";
+  text += ",status,steps,initial_loss,loss,val_loss,max_attn_logit_block0\n";
   files::Hdf5Content h5;
   std::vector<std::string> names, states;
   std::vector<std::vector<std::string>> points(plan.axes.size());
   std::vector<std::int64_t> steps;
-  std::vector<double> initial, loss, val;
+  std::vector<double> initial, loss, val, logit;
   for (std::size_t i = 0; i < plan.members.size(); ++i) {
     const auto& m = plan.members[i];
     const auto& r = results[i];
@@ -76,9 +81,11 @@ void write_tables(const SweepPlan& plan, const std::vector<MemberResult>& result
       points[a].push_back(word ? *word : write_toml_value(p.settings[0].second));
       text += "," + csv(points[a].back());
     }
-    text += fmt::format(",{},{},{},{},{}\n", csv(r.status), r.steps, csv(r.initial_loss), csv(r.loss), csv(r.val_loss));
+    text += fmt::format(",{},{},{},{},{},{}\n", csv(r.status), r.steps, csv(r.initial_loss), csv(r.loss),
+                        csv(r.val_loss), csv(r.max_attn_logit_block0));
     names.push_back(m.name), states.push_back(r.status), steps.push_back(r.steps);
-    initial.push_back(r.initial_loss), loss.push_back(r.loss), val.push_back(r.val_loss);
+    initial.push_back(r.initial_loss), loss.push_back(r.loss), val.push_back(r.val_loss),
+        logit.push_back(r.max_attn_logit_block0);
   }
   const auto n = static_cast<std::int64_t>(names.size());
   h5.texts["table/member"] = names;
@@ -88,6 +95,7 @@ void write_tables(const SweepPlan& plan, const std::vector<MemberResult>& result
   h5.tensors["table/initial_loss"] = Tensor::from(initial, {n});
   h5.tensors["table/loss"] = Tensor::from(loss, {n});
   h5.tensors["table/val_loss"] = Tensor::from(val, {n});
+  h5.tensors["table/max_attn_logit_block0"] = Tensor::from(logit, {n});
   for (const char* name : {"initial_loss", "loss", "val_loss"})
     h5.attributes[std::string("table/") + name] = {{"units", std::string("nats/token")}};
   files::write_atomically(fs::path(folder) / "table.csv", text);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/report/html.h"
 #include "lab/sweep/plan.h"
 #include "lab/sweep/sensitivity.h"
 
@@ -13,9 +14,10 @@ enum class MemberState { missing, unfinished, done, failed };
 
 struct MemberResult {
   MemberState state = MemberState::missing;
-  std::string status;  // "finished", "stopped early", "diverged", "unfinished", "not begun"; or why it failed
+  std::string status = {};  // "finished", "stopped early", "diverged", "unfinished", "not begun"; or why it failed
   std::int64_t steps = 0;
   double initial_loss = 0, loss = 0, val_loss = 0;  // of training at step 1 and at the end; NaN where unknown
+  double max_attn_logit_block0 = 0;                 // at the end; NaN where unknown
 };
 
 // Reads a member's run folder. One whose configuration is another is an error: the folder belongs to another sweep.
@@ -36,7 +38,11 @@ struct Group {
 // By learning rate where the sweep has such an axis ("schedule.lr"); members that are not done are left out.
 std::vector<Group> groups_of(const SweepPlan& plan, const std::vector<MemberResult>& results);
 
-// report.html: the table, loss against learning rate, and sensitivities.
+// What the report of a sweep holds: the table, loss against learning rate, and sensitivities.
+report::Page sweep_page(const SweepPlan& plan, const std::vector<MemberResult>& results, const std::string& folder,
+                        const std::string& config);
+
+// That page as report.html, and its first picture as loss.svg and loss.png.
 std::string write_sweep_report(const SweepPlan& plan, const std::vector<MemberResult>& results,
                                const std::string& folder, const std::string& config);
 

@@ -1,7 +1,7 @@
 // The elementwise loops of one instruction set.
 #include "core/cpu/elementwise_table.h"
+#include "core/cpu/isa/activations.h"
 #include "core/cpu/isa/loops.h"
-#include "core/cpu/isa/vmath.h"
 
 namespace plumb::cpu::PLUMB_ISA_NS {
 namespace {

@@ -79,11 +79,13 @@ PLUMB_INLINE F64 abs(F64 x) { return from_bits(bits(x) & 0x7fffffffffffffff); }
 PLUMB_INLINE F32 copy_sign(F32 x, F32 sign) { return from_bits((bits(x) & 0x7fffffff) | (bits(sign) & ~0x7fffffff)); }
 
 // (The maskz forms of AVX-512: GCC 12 warns of an uninitialised value inside its own plain ones.)
-// Per instruction set: fma (see isa.h), sqrt, floor, round (ties to even),
+// Per instruction set: fma (see isa.h), at_most and at_least (NaN stays), sqrt, floor, round (ties to even),
 // products of the lower 32 bits of 64-bit lanes, and SLEEF's deterministic functions.
 #if defined(PLUMB_ISA_avx512)
 PLUMB_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
 PLUMB_INLINE F64 fma(F64 a, F64 b, F64 c) { return _mm512_fmadd_pd(a, b, c); }
+PLUMB_INLINE F32 at_most(F32 x, float bound) { return _mm512_maskz_min_ps(-1, splat(bound), x); }
+PLUMB_INLINE F32 at_least(F32 x, float bound) { return _mm512_maskz_max_ps(-1, splat(bound), x); }
 PLUMB_INLINE F32 sqrt(F32 x) { return _mm512_maskz_sqrt_ps(-1, x); }
 PLUMB_INLINE F64 sqrt(F64 x) { return _mm512_maskz_sqrt_pd(-1, x); }
 PLUMB_INLINE F32 floor(F32 x) { return _mm512_maskz_roundscale_ps(-1, x, _MM_FROUND_TO_NEG_INF); }
@@ -96,6 +98,8 @@ PLUMB_INLINE I64 multiply_low_halves(I64 a, I64 b) { return (I64)_mm512_maskz_mu
 #elif defined(PLUMB_ISA_avx2)
 PLUMB_INLINE F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
 PLUMB_INLINE F64 fma(F64 a, F64 b, F64 c) { return _mm256_fmadd_pd(a, b, c); }
+PLUMB_INLINE F32 at_most(F32 x, float bound) { return _mm256_min_ps(splat(bound), x); }
+PLUMB_INLINE F32 at_least(F32 x, float bound) { return _mm256_max_ps(splat(bound), x); }
 PLUMB_INLINE F32 sqrt(F32 x) { return _mm256_sqrt_ps(x); }
 PLUMB_INLINE F64 sqrt(F64 x) { return _mm256_sqrt_pd(x); }
 PLUMB_INLINE F32 floor(F32 x) { return _mm256_floor_ps(x); }
@@ -108,6 +112,8 @@ PLUMB_INLINE I64 multiply_low_halves(I64 a, I64 b) { return (I64)_mm256_mul_epu3
 #else
 PLUMB_INLINE F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }
 PLUMB_INLINE F64 fma(F64 a, F64 b, F64 c) { return a * b + c; }
+PLUMB_INLINE F32 at_most(F32 x, float bound) { return _mm_min_ps(splat(bound), x); }
+PLUMB_INLINE F32 at_least(F32 x, float bound) { return _mm_max_ps(splat(bound), x); }
 PLUMB_INLINE F32 sqrt(F32 x) { return _mm_sqrt_ps(x); }
 PLUMB_INLINE F64 sqrt(F64 x) { return _mm_sqrt_pd(x); }
 PLUMB_INLINE F32 floor(F32 x) { return Sleef_cinz_floorf4_sse2(x); }

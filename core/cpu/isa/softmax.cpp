@@ -19,26 +19,44 @@ T top_of(const T* x, int64_t n) {
   return highest(top);
 }
 
+// A sum of numbers in [0, 1] that carries what its roundings lose. Each lane starts from one: no term is larger than what it
+// is added to, so that (total + x) - total is the part of x that arrived.
+template <class T>
+struct CarefulSum {
+  Lanes<T> total = splat((T)1), lost = splat((T)0);
+  void add(const Lanes<T>& x) {
+    const auto next = total + x;
+    lost = lost + (x - (next - total));
+    total = next;
+  }
+  T value() const { return sum(total - splat((T)1)) + sum(lost); }
+};
+
 template <class T>
 void softmax_row(const T* x, T* y, int64_t n, bool log_wanted) {
   constexpr int w = Lanes<T>::count;
   const T top = top_of(x, n);
-  auto total = splat((T)0);
+  CarefulSum<T> terms;
   int64_t i = 0;
   for (; i + w <= n; i += w) {
     const auto e = exp(load(x + i) - splat(top));
     if (!log_wanted) store(y + i, e);
-    total = total + e;
+    terms.add(e);
   }
   if (i < n) {
     const auto e = exp(load_part(x + i, n - i, (T)-infinity) - splat(top));
     if (!log_wanted) store_part(y + i, e, n - i);
-    total = total + first(e, n - i);
+    terms.add(first(e, n - i));
   }
-  const T scale = log_wanted ? log(sum(total)) : 1 / sum(total);
-  for (i = 0; i + w <= n; i += w)
-    store(y + i, log_wanted ? load(x + i) - splat(top) - splat(scale) : load(y + i) * splat(scale));
-  for (; i < n; ++i) y[i] = log_wanted ? x[i] - top - scale : y[i] * scale;
+  const T total = terms.value(), scale = log_wanted ? log(total) : 1 / total;
+  const auto finished = [&](const Lanes<T>& v) {
+    if (log_wanted) return v - splat(top) - splat(scale);
+    const auto q = v * splat(scale);
+    return fma(fma(splat(-total), q, v), splat(scale), q);  // a division, within half a unit
+  };
+  const T* from = log_wanted ? x : y;
+  for (i = 0; i + w <= n; i += w) store(y + i, finished(load(from + i)));
+  if (i < n) store_part(y + i, finished(load_part(from + i, n - i)), n - i);
 }
 
 // dx = y (g - sum(g y)), or g - e^y sum(g) for the logarithm.

@@ -50,14 +50,16 @@ R gelu_tanh(R x) {
 
 // A function by its name, at both precisions.
 template <class F>
-UnaryFunction unary(const char* name, Unary op, double f32_limit, double f64_limit, F, double low = -HUGE_VAL) {
+UnaryFunction unary(const char* name, Unary op, double f32_limit, double f64_limit, F, std::vector<double> hard = {},
+                    double low = -HUGE_VAL) {
   return {name,
           op,
           f32_limit,
           f64_limit,
           low,
           [](double x) -> double { return F{}(x); },
-          [](long double x) -> long double { return F{}(x); }};
+          [](long double x) -> long double { return F{}(x); },
+          std::move(hard)};
 }
 
 long double of_result(long double, long double, long double result) { return result; }
@@ -95,16 +97,19 @@ const std::vector<UnaryFunction>& unary_functions() {
       unary("sigmoid", Unary::sigmoid, 2, 2, [](auto x) { return sigmoid(x); }),
       unary("log_sigmoid", Unary::log_sigmoid, 2, 2, [](auto x) { return log_sigmoid(x); }),
       unary("softplus", Unary::softplus, 2, 2, [](auto x) { return -log_sigmoid(-x); }),
+      unary("silu", Unary::silu, 3, 3, [](auto x) { return silu(x); },
+            {-3.2262125, -103.972076, -3.2318458189580244, -3.2156893689880661, -743.19007944895009}),
       unary(
-          "silu", Unary::silu, 3, 3, [](auto x) { return silu(x); }, -80),
+          "gelu", Unary::gelu, 3.5, 3.5, [](auto x) { return gelu(x); },
+          {0.0305075161, -0.0659487024, -0.95348292326651718, -0.96947908908324187}, -1),
       unary(
-          "gelu", Unary::gelu, 3.5, 3.5, [](auto x) { return gelu(x); }, -1),
-      unary(
-          "gelu_tanh", Unary::gelu_tanh, 3, 3, [](auto x) { return gelu_tanh(x); }, -1),
-      // Their tails are products with e^u, whose relative error is that of u times |u|; or e^u is denormal already.
-      unary("silu, tail", Unary::silu, 53, 200, [](auto x) { return silu(x); }),
-      unary("gelu, tail", Unary::gelu, 7, 1300, [](auto x) { return gelu(x); }),
-      unary("gelu_tanh, tail", Unary::gelu_tanh, 128, 1000, [](auto x) { return gelu_tanh(x); }),
+          "gelu_tanh", Unary::gelu_tanh, 3, 3, [](auto x) { return gelu_tanh(x); },
+          {-0.839306951, -0.67338284718634456, -0.9480234118709816}, -1),
+      // Where nearly nothing is left the relative error is that of x^2 or x^3 times its size; or results are denormal.
+      unary("gelu, tail", Unary::gelu, 7, 100, [](auto x) { return gelu(x); },
+            {-11.14923, -35.822647856082853, -37.543447117020936, -37.679223169580446}),
+      unary("gelu_tanh, tail", Unary::gelu_tanh, 128, 1000, [](auto x) { return gelu_tanh(x); },
+            {-10.0409126, -19.340896313993341, -20.630217433722706}),
       unary("erf", Unary::erf, 2, 2, [](auto x) { return std::erf(x); }),
       unary("sin", Unary::sin, 2, 2, [](auto x) { return std::sin(x); }),
       unary("cos", Unary::cos, 2, 2, [](auto x) { return std::cos(x); }),
@@ -124,7 +129,14 @@ const std::vector<BinaryFunction>& binary_functions() {
   static const std::vector<BinaryFunction> all{
       {"pow", Binary::pow, 2, 2, [](Real a, Real b) { return std::pow(a, b); }, of_result},
       {"atan2", Binary::atan2, 2, 2, [](Real a, Real b) { return std::atan2(a, b); }, of_result},
-      {"log_add_exp", Binary::log_add_exp, 2, 2, log_add_exp, of_terms},
+      {"log_add_exp",
+       Binary::log_add_exp,
+       2,
+       2,
+       log_add_exp,
+       of_terms,
+       0,
+       {{-0.20933233201503754, -0.48207136988639832}, {0.02542685903608799, -0.495229572057724}}},
       {"gelu_grad", Binary::gelu_grad, 4, 4, [](Real x, Real g) { return g * (upper_tail(-x) + x * density(x)); },
        of_gradient},
       {"gelu_tanh_grad", Binary::gelu_tanh_grad, 4, 4, [](Real x, Real g) { return g * gelu_tanh_slope(x); },

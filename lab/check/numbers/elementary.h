@@ -1,6 +1,7 @@
 // The elementary functions of the CPU's vector kernels, each with a reference from the C library and what is allowed.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "core/kernel_ops.h"
@@ -15,6 +16,7 @@ struct UnaryFunction {
   double low;                   // of the inputs they hold for
   double (*wide)(double);
   long double (*exact)(long double);
+  std::vector<double> hard;  // where a kernel was farthest off over all floats, this one or one before
 };
 const std::vector<UnaryFunction>& unary_functions();
 
@@ -27,6 +29,7 @@ struct BinaryFunction {
   // What the error is measured against: the result, or, where terms cancel, the largest of them.
   long double (*size)(long double a, long double b, long double result);
   double largest_first = 0;  // the first input stays below it; 0 = no limit
+  std::vector<std::pair<double, double>> hard{};
 };
 const std::vector<BinaryFunction>& binary_functions();
 

@@ -34,21 +34,19 @@ std::string trained(const CheckOptions& o, const Workplace& work, cpu::Isa isa) 
 CheckResult check_instruction_sets(const CheckOptions& o) {
   if (tried(o.full).empty()) return {.skipped = "this CPU has neither AVX2 nor AVX-512"};
   Cases cases(o, "promises and instruction sets");
-  std::int64_t number = 0;
   for (const auto isa : tried(o.full))
     for (const char* promise : promises) {
-      const std::int64_t mine = number++;
-      if (!cases.wants(mine)) continue;
+      if (!cases.next()) continue;
       std::vector<std::string> command{plumb_of(o), "check", promise, "--seed", std::to_string(o.seed)};
       if (o.full) command.push_back("--full");
-      cases.note(mine, finish(spawn(command, {setting(isa)}), 0),
+      cases.note(finish(spawn(command, {setting(isa)}), 0),
                  fmt::format("{} plumb check {} fails; run it to see why", setting(isa), promise));
     }
   for (const auto isa : {cpu::Isa::avx512, cpu::Isa::amx}) {
-    if (isa > cpu::isa() || !cases.wants(number)) continue;
+    if (isa > cpu::isa() || !cases.next()) continue;
     const Workplace work(o);
     const Difference d = compare_runs(trained(o, work, cpu::Isa::avx2), trained(o, work, isa));
-    cases.note(number++, d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
+    cases.note(d.equal(), d.tensors.value_or(d.metrics.value_or("the configuration differs")));
   }
   return cases.result();
 }

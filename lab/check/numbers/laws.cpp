@@ -14,6 +14,8 @@ namespace {
 
 using kernels::Distribution;
 
+constexpr double little = 0.003;  // a shift or a change of scale that must be noticed
+
 long double uniform_below(long double x) { return std::clamp(x, 0.0L, 1.0L); }
 long double normal_below(long double x) { return std::erfc(-x / std::numbers::sqrt2_v<long double>) / 2; }
 long double gumbel_below(long double x) { return std::exp(-std::exp(-x)); }
@@ -50,6 +52,20 @@ void count(const Law& law, const Key& key, std::int64_t first, std::int64_t last
   }
 }
 
+// Of each bin, for draws multiplied by `scale` and moved by `shift`.
+std::vector<double> probabilities(const Law& law, long double scale, long double shift) {
+  std::vector<double> all(law.bins);
+  long double before = 0;
+  for (std::size_t i = 0; i < law.bins; ++i) {
+    const double end = law.low + static_cast<double>(i + 1) / law.per_unit;
+    const long double x = law.rounds ? rounds_to(end, law.dtype) : end;
+    const long double now = i + 1 == law.bins ? 1 : law.below((x - shift) / scale);
+    all[i] = static_cast<double>(now - before);
+    before = now;
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<Law> laws() {
@@ -77,15 +93,10 @@ Histogram histogram_of(const Law& law, const Key& key, std::int64_t n) {
       work(law, key, n * s / slices, n * (s + 1) / slices, parts[static_cast<std::size_t>(s)].data());
     }
   });
-  Histogram h{std::vector<std::uint64_t>(law.bins), std::vector<double>(law.bins)};
-  long double before = 0;
-  for (std::size_t i = 0; i < law.bins; ++i) {
+  Histogram h{std::vector<std::uint64_t>(law.bins), probabilities(law, 1, 0), probabilities(law, 1, little),
+              probabilities(law, 1 + little, 0)};
+  for (std::size_t i = 0; i < law.bins; ++i)
     for (const auto& part : parts) h.counts[i] += part[i];
-    const double end = law.low + static_cast<double>(i + 1) / law.per_unit;
-    const long double now = i + 1 == law.bins ? 1 : law.below(law.rounds ? rounds_to(end, law.dtype) : end);
-    h.expected[i] = static_cast<double>(now - before);
-    before = now;
-  }
   return h;
 }
 

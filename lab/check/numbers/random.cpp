@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include "core/backend.h"
 #include "core/parallel.h"
@@ -13,51 +14,37 @@
 namespace plumb::lab {
 namespace {
 
-class Report {
- public:
-  explicit Report(const CheckOptions& o) : cases_(o, "answers and tests of distributions") {}
+template <class Work>
+void exact(Cases& cases, const std::string& what, const Work& holds) {
+  if (cases.next()) cases.note(holds(), what);
+}
 
-  template <class Work>
-  void exact(const std::string& what, const Work& holds) {
-    const std::int64_t mine = next_++;
-    if (cases_.wants(mine)) cases_.note(mine, holds(), what);
-  }
-  // A sample, and what it is tested with.
-  using Test = double (*)(const Histogram&);
-  void sample(const std::string& what, const std::vector<std::pair<const char*, Test>>& tests,
-              const std::function<Histogram()>& draw) {
-    constexpr double extreme = 1e-4;  // on both sides: a sample can also be too even
-    const std::int64_t first = next_;
-    next_ += static_cast<std::int64_t>(tests.size());
-    bool wanted = false;
-    for (std::int64_t i = first; i < next_; ++i) wanted |= cases_.wants(i);
-    if (!wanted) return;
-    const Histogram h = draw();
-    std::string line = fmt::format("{:<32} {:>12} draws  ", what, h.total());
-    for (std::size_t i = 0; i < tests.size(); ++i) {
-      const double p = tests[i].second(h);
-      line += fmt::format("  {} p = {:.4f}", tests[i].first, p);
-      cases_.note(first + static_cast<std::int64_t>(i), p >= extreme && p <= 1 - extreme,
-                  fmt::format("{}: {} p = {:.3g}", what, tests[i].first, p));
-    }
-    details_.push_back(line);
-  }
-  CheckResult result() const {
-    CheckResult r = cases_.result();
-    r.details = details_;
-    return r;
-  }
-
- private:
-  Cases cases_;
-  std::int64_t next_ = 0;
-  std::vector<std::string> details_;
+// A sample, and what it is tested with.
+struct Test {
+  const char* name;
+  double (*p)(const Histogram&);
 };
-
-const std::vector<std::pair<const char*, Report::Test>> only_chi_square{{"chi-square", chi_square_p}};
+void sample(Cases& cases, const std::string& what, const std::vector<Test>& tests,
+            const std::function<Histogram()>& draw) {
+  constexpr double extreme = 1e-4;  // on both sides: a sample can also be too even
+  std::optional<Histogram> drawn;
+  std::string line;
+  for (const Test& test : tests) {
+    if (!cases.next()) continue;
+    if (!drawn) {
+      drawn = draw();
+      line = fmt::format("{:<32} {:>12} draws  ", what, drawn->total());
+    }
+    const double p = test.p(*drawn);
+    line += fmt::format("  {} p = {:.4f}", test.name, p);
+    cases.note(p >= extreme && p <= 1 - extreme, fmt::format("{}: {} p = {:.3g}", what, test.name, p));
+  }
+  if (drawn) cases.detail(line);
+}
+const std::vector<Test> only_chi_square{{"chi-square", chi_square_p}};
 
 // The vectors for philox4x32 with 10 rounds that Random123 publishes, word by word; the first also as a tensor of bits.
-void known_answers(Report& report) {
+void known_answers(Cases& cases) {
   struct Answer {
     std::uint32_t counter[4], key[2], words[4];
   };
@@ -69,27 +56,29 @@ void known_answers(Report& report) {
        {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
   for (const Answer& a : answers)
     for (int word = 0; word < 4; ++word)
-      report.exact(fmt::format("philox4x32-10, counter {:08x}...: word {}", a.counter[0], word), [&] {
+      exact(cases, fmt::format("philox4x32-10, counter {:08x}...: word {}", a.counter[0], word), [&] {
         std::uint32_t out[4];
         Philox::block(a.counter, a.key, out);
         return out[word] == a.words[word];
       });
   for (int word = 0; word < 4; ++word)
-    report.exact(fmt::format("the tensor of raw bits: word {}", word), [&] {
+    exact(cases, fmt::format("the tensor of raw bits: word {}", word), [&] {
       Tensor bits = Tensor::empty({4}, DType::i32);
       backend(cpu_device).random(kernels::Distribution::bits, 0, 0, 0, 0, bits.view());
       return static_cast<std::uint32_t>(bits.data<std::int32_t>()[word]) == answers[0].words[word];
     });
 }
 
-void distributions(Report& report, const Key& key, bool full) {
+void distributions(Cases& cases, const Key& key, bool full) {
   for (const Law& law : laws()) {
-    const std::int64_t n = !full ? 1'000'000 : law.dtype == DType::f32 ? 2'400'000'000 : 100'000'000;
-    report.sample(law.name,
-                  {{"chi-square", chi_square_p},
-                   {"Kolmogorov-Smirnov", kolmogorov_smirnov_p},
-                   {"Anderson-Darling", anderson_darling_p}},
-                  [&] { return histogram_of(law, key.at(law.name), n); });
+    const std::int64_t n = !full ? 4'000'000 : law.dtype == DType::f32 ? 2'400'000'000 : 100'000'000;
+    sample(cases, law.name,
+           {{"chi-square", chi_square_p},
+            {"Kolmogorov-Smirnov", kolmogorov_smirnov_p},
+            {"Anderson-Darling", anderson_darling_p},
+            {"shift", shift_p},
+            {"scale", scale_p}},
+           [&] { return histogram_of(law, key.at(law.name), n); });
   }
 }
 
@@ -134,16 +123,16 @@ std::size_t order_of(const Tensor& permutation) {
   return number;
 }
 
-void choices(Report& report, const Key& key, bool full) {
+void choices(Cases& cases, const Key& key, bool full) {
   const std::int64_t n = full ? 20'000'000 : 1'000'000;
   for (const std::uint64_t cells : {7, 1000})
-    report.sample(fmt::format("below({})", cells), only_chi_square,
-                  [&] { return counted(cells, n, [&](std::uint64_t i) { return key.at("below").below(cells, i); }); });
-  report.sample("categorical of 7", only_chi_square, [&] { return categories(key.at("categorical"), n); });
-  report.sample("permutation of 5", only_chi_square, [&] {
+    sample(cases, fmt::format("below({})", cells), only_chi_square,
+           [&] { return counted(cells, n, [&](std::uint64_t i) { return key.at("below").below(cells, i); }); });
+  sample(cases, "categorical of 7", only_chi_square, [&] { return categories(key.at("categorical"), n); });
+  sample(cases, "permutation of 5", only_chi_square, [&] {
     return counted(120, n / 4, [&](std::uint64_t i) { return order_of(key.at("order").at(i).permutation(5)); });
   });
-  report.sample("permutation of 52, last place", only_chi_square, [&] {
+  sample(cases, "permutation of 52, last place", only_chi_square, [&] {
     return counted(52, n / 20, [&](std::uint64_t i) {
       const Tensor p = key.at("deck").at(i).permutation(52);
       return static_cast<std::size_t>(p.data<std::int64_t>()[51]);
@@ -152,13 +141,13 @@ void choices(Report& report, const Key& key, bool full) {
 }
 
 // Pairs of draws that must know nothing of each other, in a square of cells.
-void streams(Report& report, const Key& key, bool full) {
+void streams(Cases& cases, const Key& key, bool full) {
   const std::int64_t n = full ? 50'000'000 : 1'000'000;
   using Draw = std::function<double(std::uint64_t)>;
   const auto of = [](Key k) { return Draw([k](std::uint64_t i) { return k.uniform_at(i); }); };
   const auto pair = [&](const std::string& what, const Draw& a, const Draw& b) {
     constexpr double side = 64;
-    report.sample(what, only_chi_square, [&] {
+    sample(cases, what, only_chi_square, [&] {
       return counted(64 * 64, n, [&](std::uint64_t i) {
         return static_cast<std::size_t>(a(i) * side) * 64 + static_cast<std::size_t>(b(i) * side);
       });
@@ -177,9 +166,9 @@ void streams(Report& report, const Key& key, bool full) {
 }
 
 // How often each of the 64 bits of a draw is set.
-void bits(Report& report, const Key& key, bool full) {
+void bits(Cases& cases, const Key& key, bool full) {
   const std::int64_t n = full ? 100'000'000 : 1'000'000;
-  report.exact("each bit is set half of the time", [&] {
+  exact(cases, "each bit is set half of the time", [&] {
     constexpr std::int64_t batch = 50'000;
     std::vector<std::int64_t> set(64);
     Tensor draws = Tensor::empty({batch}, DType::i64);
@@ -201,14 +190,14 @@ void bits(Report& report, const Key& key, bool full) {
 }
 
 CheckResult check_random(const CheckOptions& o) {
-  Report report(o);
+  Cases cases(o, "answers and tests of distributions");
   const Key key = Key(o.seed).at("random");
-  known_answers(report);
-  distributions(report, key.at("distributions"), o.full);
-  choices(report, key.at("choices"), o.full);
-  streams(report, key.at("streams"), o.full);
-  bits(report, key.at("bits"), o.full);
-  return report.result();
+  known_answers(cases);
+  distributions(cases, key.at("distributions"), o.full);
+  choices(cases, key.at("choices"), o.full);
+  streams(cases, key.at("streams"), o.full);
+  bits(cases, key.at("bits"), o.full);
+  return cases.result();
 }
 
 const CheckRegistration registered({.figure = "R16",

@@ -45,6 +45,22 @@ void for_each_end(const Histogram& h, F&& f) {
   }
 }
 
+// The sum over draws of the gain, probability under `other` over the expected one, less 1: its distance from its mean in
+// standard deviations. Bins that expect few draws stay out, or a single draw could decide.
+double towards_p(const Histogram& h, const std::vector<double>& other) {
+  PLUMB_ASSERT(other.size() == h.counts.size());
+  const auto n = static_cast<double>(h.total());
+  double sum = 0, mean = 0, square = 0;
+  for (std::size_t i = 0; i < other.size(); ++i) {
+    if (n * h.expected[i] < 10) continue;
+    const double gain = other[i] / h.expected[i] - 1;
+    sum += static_cast<double>(h.counts[i]) * gain;
+    mean += h.expected[i] * gain;
+    square += h.expected[i] * gain * gain;
+  }
+  return std::erfc((sum - n * mean) / std::sqrt(2 * n * (square - mean * mean))) / 2;
+}
+
 }  // namespace
 
 std::uint64_t Histogram::total() const {
@@ -118,5 +134,8 @@ double anderson_darling_p(const Histogram& h) {
   });
   return anderson_darling_tail(sum * static_cast<double>(h.total()));
 }
+
+double shift_p(const Histogram& h) { return towards_p(h, h.shifted); }
+double scale_p(const Histogram& h) { return towards_p(h, h.scaled); }
 
 }  // namespace plumb::lab

@@ -114,50 +114,36 @@ std::string outcome_with(RunConfig c, const std::function<void(RunConfig&)>& cha
   return outcome_of(c, steps);
 }
 
-class Switches {
- public:
-  explicit Switches(const CheckOptions& o) : cases_(o, "switches that change nothing") {}
-  template <class Work>
-  void same(const std::string& what, const Work& equal) {
-    const std::int64_t mine = next_++;
-    if (cases_.wants(mine)) cases_.note(mine, equal(), what + ": the bits differ");
-  }
-  template <class Work>
-  void near(const std::string& what, double limit, const Work& ulps) {
-    const std::int64_t mine = next_++;
-    if (!cases_.wants(mine)) return;
-    const double u = ulps();
-    details_.push_back(fmt::format("{:<40} {:8.3f} of {} ulps of the largest value", what, u, limit));
-    cases_.note(mine, u <= limit, details_.back());
-  }
-  CheckResult result() const {
-    CheckResult r = cases_.result();
-    r.details = details_;
-    return r;
-  }
+template <class Work>
+void same(Cases& cases, const std::string& what, const Work& equal) {
+  if (cases.next()) cases.note(equal(), what + ": the bits differ");
+}
+template <class Work>
+void near(Cases& cases, const std::string& what, double limit, const Work& ulps) {
+  if (!cases.next()) return;
+  const double u = ulps();
+  const std::string line = fmt::format("{:<40} {:8.3f} of {} ulps of the largest value", what, u, limit);
+  cases.note(u <= limit, line);
+  cases.detail(line);
+}
 
- private:
-  Cases cases_;
-  std::int64_t next_ = 0;
-  std::vector<std::string> details_;
-};
-
-void runs(Switches& s, bool full) {
+void runs(Cases& cases, bool full) {
   const std::int64_t steps = full ? 40 : 4;
   const auto all = variants();
   for (const Variant& v : all) {
     if (v.name != "plain" && !full) break;
     const std::string expected = outcome_of(v.config, steps);
-    const auto same = [&](const char* what, const std::function<void(RunConfig&)>& change) {
-      s.same(fmt::format("{}: {}", v.name, what), [&] { return outcome_with(v.config, change, steps) == expected; });
+    const auto changed = [&](const char* what, const std::function<void(RunConfig&)>& change) {
+      same(cases, fmt::format("{}: {}", v.name, what),
+           [&] { return outcome_with(v.config, change, steps) == expected; });
     };
-    same("recomputed activations", [](RunConfig& c) { c.train.checkpoint_activations ^= true; });
-    same("micro-batches", [](RunConfig& c) { c.train.micro_batch = 3; });
-    same("both", [](RunConfig& c) { c.train.checkpoint_activations ^= true, c.train.micro_batch = 2; });
+    changed("recomputed activations", [](RunConfig& c) { c.train.checkpoint_activations ^= true; });
+    changed("micro-batches", [](RunConfig& c) { c.train.micro_batch = 3; });
+    changed("both", [](RunConfig& c) { c.train.checkpoint_activations ^= true, c.train.micro_batch = 2; });
   }
   for (const Variant& v : all)
     if (v.name.starts_with("model.") || v.name == "plain")
-      s.same(v.name + ": weights laid out for sampling", [&] { return sampled(v.config, full ? 20 : 4); });
+      same(cases, v.name + ": weights laid out for sampling", [&] { return sampled(v.config, full ? 20 : 4); });
 }
 
 // The farthest apart, over inputs drawn from many keys.
@@ -169,28 +155,28 @@ double farthest_of(const std::vector<Key>& keys, const Ulps& ulps) {
 }
 
 CheckResult check_switches(const CheckOptions& o) {
-  Switches s(o);
+  Cases cases(o, "switches that change nothing");
   std::vector<Key> keys;
   for (std::uint64_t i = 0; i < (o.full ? 200u : 3u); ++i) keys.push_back(Key(o.seed).at("switches").at(i));
   for (const std::int64_t vocab : {5, 64, 1001})
     for (const double softcap : {0.0, 3.0})
-      s.near(fmt::format("fused head, {} classes, softcap {}", vocab, softcap), 16,
-             [&] { return farthest_of(keys, [&](const Key& key) { return fused_head(key, vocab, softcap); }); });
+      near(cases, fmt::format("fused head, {} classes, softcap {}", vocab, softcap), 16,
+           [&] { return farthest_of(keys, [&](const Key& key) { return fused_head(key, vocab, softcap); }); });
   const std::pair<const char*, AttentionOptions> attentions[] = {
       {"fused attention", {.scale = 0.25}},
       {"fused attention, softcap", {.scale = 0.25, .softcap = 2}},
       {"fused attention, squared relu", {.scale = 0.25, .squared_relu = true}},
       {"fused attention, not causal", {.scale = 0.25, .causal = false}}};
   for (const auto& [what, options] : attentions)
-    s.near(what, 32, [&, &with = options] {
+    near(cases, what, 32, [&, &with = options] {
       return farthest_of(keys, [&](const Key& key) { return fused_attention(key, with); });
     });
   for (const Key& key : keys) {
-    s.same("statistics of attention", [&] { return statistics_change_nothing(key); });
-    s.same("packed runs", [&] { return packed(key); });
+    same(cases, "statistics of attention", [&] { return statistics_change_nothing(key); });
+    same(cases, "packed runs", [&] { return packed(key); });
   }
-  runs(s, o.full);
-  return s.result();
+  runs(cases, o.full);
+  return cases.result();
 }
 
 const CheckRegistration registered({.figure = "R21",

@@ -43,56 +43,69 @@ Worst worst_of(std::int64_t n, const Measure& measure) {
   return worst;
 }
 
-// Every stride-th pattern of 32 bits: all exponents, both signs, infinities and NaN. The reference in double finds the
-// worst (it is off by 2^-28 of these ulps), which is then measured in 80 bits.
-Worst worst_f32(const UnaryFunction& f, std::int64_t stride) {
-  const Worst found = worst_of((std::int64_t{1} << 32) / stride, [&](std::int64_t first, std::int64_t last) {
-    std::vector<float> x(static_cast<std::size_t>(last - first)), y(x.size());
-    for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = std::bit_cast<float>(static_cast<std::uint32_t>((first + static_cast<std::int64_t>(i)) * stride));
+// How much is looked at: every stride-th pattern of 32 bits (all exponents, both signs, infinities and NaN), as many of 64
+// bits, spread evenly over theirs, and draws from where functions bend.
+struct Size {
+  std::int64_t stride, patterns, draws;
+};
+template <class T>
+T pattern(std::int64_t i, std::int64_t stride) {
+  if constexpr (sizeof(T) == 4) return std::bit_cast<T>(static_cast<std::uint32_t>(i * stride));
+  else return std::bit_cast<T>(static_cast<std::uint64_t>(i) * 0x9E3779B97F4A7C15u);
+}
+
+// A reference in double finds the worst f32 (it is off by 2^-28 of these ulps), which is then measured in 80 bits.
+template <class T>
+Worst worst_of_unary(const UnaryFunction& f, const Size& size, const Key& key) {
+  using Real = std::conditional_t<sizeof(T) == 4, double, long double>;
+  const std::int64_t patterns = sizeof(T) == 4 ? (std::int64_t{1} << 32) / size.stride : size.patterns;
+  const auto input = [&](std::int64_t i) {
+    if (i < patterns) return pattern<T>(i, size.stride);
+    if (i -= patterns; i < size.draws) return static_cast<T>(48 * key.uniform_at(static_cast<std::uint64_t>(i)) - 24);
+    return static_cast<T>(f.hard[static_cast<std::size_t>(i - size.draws)]);
+  };
+  const Worst found = worst_of(patterns + size.draws + std::ssize(f.hard), [&](std::int64_t first, std::int64_t last) {
+    std::vector<T> x(static_cast<std::size_t>(last - first)), y(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = input(first + static_cast<std::int64_t>(i));
     backend(cpu_device).unary(f.op, raw(x), raw(y));
     Worst worst;
     for (std::size_t i = 0; i < x.size(); ++i) {
       if (x[i] < f.low) continue;
-      const double exact = f.wide(x[i]);
-      if (worst.ulps >= 0.5 && static_cast<float>(exact) == y[i]) continue;  // nothing is nearer: at most half a unit
+      const Real exact = sizeof(T) == 4 ? f.wide(static_cast<double>(x[i])) : f.exact(x[i]);
+      if (worst.ulps >= 0.5 && static_cast<T>(exact) == y[i]) continue;  // nothing is nearer: at most half a unit
       worst.see(ulps(y[i], exact), x[i]);
     }
     return worst;
   });
   if (!std::isfinite(found.ulps) || found.ulps == 0) return found;
-  std::vector<float> at{static_cast<float>(found.at)}, y{0};
+  std::vector<T> at{static_cast<T>(found.at)}, y{0};
   backend(cpu_device).unary(f.op, raw(at), raw(y));
-  return {ulps(y[0], f.exact(found.at)), found.at};
+  return {ulps(y[0], f.exact(at[0])), found.at};
 }
 
-// Patterns of 64 bits, spread over all exponents.
-Worst worst_f64(const UnaryFunction& f, std::int64_t count) {
-  return worst_of(count, [&](std::int64_t first, std::int64_t last) {
-    std::vector<double> x(static_cast<std::size_t>(last - first)), y(x.size());
-    for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = std::bit_cast<double>((static_cast<std::uint64_t>(first) + i) * 0x9E3779B97F4A7C15u);
-    backend(cpu_device).unary(f.op, raw(x), raw(y));
-    Worst worst;
-    for (std::size_t i = 0; i < x.size(); ++i)
-      if (!(x[i] < f.low)) worst.see(ulps(y[i], f.exact(static_cast<long double>(x[i]))), x[i]);
-    return worst;
-  });
-}
-
-// Pairs within 2^-30 .. 2^30: by themselves, or near each other.
+// Pairs within 2^-30 .. 2^30: by themselves, near each other, or both below 1; then the hard ones.
 template <class T>
 Worst worst_of_pairs(const BinaryFunction& f, std::int64_t count, const Key& key) {
-  return worst_of(count, [&](std::int64_t first, std::int64_t last) {
+  return worst_of(count + std::ssize(f.hard), [&](std::int64_t first, std::int64_t last) {
     std::vector<T> a(static_cast<std::size_t>(last - first)), b(a.size()), y(a.size());
     for (std::size_t i = 0; i < a.size(); ++i) {
       const auto at = static_cast<std::uint64_t>(first) + i;
+      if (const auto number = static_cast<std::int64_t>(at); number >= count) {
+        const auto& [x, z] = f.hard[static_cast<std::size_t>(number - count)];
+        a[i] = static_cast<T>(x), b[i] = static_cast<T>(z);
+        continue;
+      }
       const auto anywhere = [&](const char* name) {
         const double size = std::exp2(60 * key.at(name).uniform_at(at) - 30);
         return static_cast<T>(key.at(name).at("sign").below(2, at) ? size : -size);
       };
-      a[i] = f.largest_first > 0 ? static_cast<T>(std::fmod(anywhere("a"), f.largest_first)) : anywhere("a");
-      b[i] = at % 2 ? anywhere("b") : a[i] + static_cast<T>(4 * key.at("b").normal_at(at));
+      const auto below_one = [&](const char* name) { return static_cast<T>(2 * key.at(name).uniform_at(at) - 1); };
+      a[i] = at % 3 == 2           ? below_one("a")
+             : f.largest_first > 0 ? static_cast<T>(std::fmod(anywhere("a"), f.largest_first))
+                                   : anywhere("a");
+      b[i] = at % 3 == 2   ? below_one("b")
+             : at % 3 == 1 ? anywhere("b")
+                           : a[i] + static_cast<T>(4 * key.at("b").normal_at(at));
     }
     backend(cpu_device).binary(f.op, raw(a), raw(b), raw(y));
     Worst worst;
@@ -108,9 +121,8 @@ Worst worst_of_pairs(const BinaryFunction& f, std::int64_t count, const Key& key
 // Probabilities, in units of 1 + |x - max|: the difference is rounded, and its exponential shows it. Or their logarithms,
 // against the largest of the terms.
 template <class T>
-Worst worst_of_softmax(bool log, std::int64_t rows, const Key& key) {
-  constexpr std::int64_t n = 100;
-  const Tensor x = key.normal({rows, n}, 0, 5, dtype_of<T>);
+Worst worst_of_rows(const Tensor& x, bool log) {
+  const std::int64_t rows = x.shape()[0], n = x.shape()[1];
   Tensor y = Tensor::empty({rows, n}, dtype_of<T>);
   backend(cpu_device).softmax(x.view(), log, y.view());
   Worst worst;
@@ -129,53 +141,51 @@ Worst worst_of_softmax(bool log, std::int64_t rows, const Key& key) {
   }
   return worst;
 }
+// Many short rows, and a long one of terms that each are lost when they are added to the largest (of which the logarithm,
+// itself near 0, is only as good as the sum near 1).
+template <class T>
+Worst worst_of_softmax(bool log, std::int64_t rows, const Key& key) {
+  Worst worst = worst_of_rows<T>(key.normal({rows, 100}, 0, 5, dtype_of<T>), log);
+  if (log) return worst;
+  std::vector<T> steep(20'000, sizeof(T) == 4 ? -17 : -37);
+  steep[0] = 0;
+  const Worst other = worst_of_rows<T>(Tensor::from(steep, {1, std::ssize(steep)}), log);
+  worst.see(other.ulps, other.at);
+  return worst;
+}
 
-class Report {
- public:
-  explicit Report(const CheckOptions& o)
-      : cases_(o, fmt::format("functions within their ulps ({})", cpu::name_of(cpu::isa()))) {}
-  // Measures the next function, unless another one is asked for.
-  template <class F32, class F64>
-  void add(const std::string& name, double f32_limit, double f64_limit, const F32& f32, const F64& f64) {
-    const std::int64_t mine = next_++;
-    if (!cases_.wants(mine)) return;
-    const Worst a = f32(), b = f64();
-    details_.push_back(fmt::format("{:<15} f32 {:7.4f} of {} ulps at {:<15.9g} f64 {:7.4f} of {} at {:.17g}", name,
-                                   a.ulps, f32_limit, a.at, b.ulps, f64_limit, b.at));
-    cases_.note(mine, a.ulps <= f32_limit && b.ulps <= f64_limit, details_.back());
-  }
-  CheckResult result() const {
-    CheckResult r = cases_.result();
-    r.details = details_;
-    return r;
-  }
-
- private:
-  Cases cases_;
-  std::int64_t next_ = 0;
-  std::vector<std::string> details_;
-};
+template <class F32, class F64>
+void measure(Cases& cases, const std::string& name, double f32_limit, double f64_limit, const F32& f32,
+             const F64& f64) {
+  if (!cases.next()) return;
+  const Worst a = f32(), b = f64();
+  const std::string line = fmt::format("{:<15} f32 {:7.4f} of {} ulps at {:<15.9g} f64 {:7.4f} of {} at {:.17g}", name,
+                                       a.ulps, f32_limit, a.at, b.ulps, f64_limit, b.at);
+  cases.note(a.ulps <= f32_limit && b.ulps <= f64_limit, line);
+  cases.detail(line);
+}
 
 CheckResult check_ulps(const CheckOptions& o) {
-  Report report(o);
-  const std::int64_t stride = o.full ? 1 : 4099, samples = o.full ? 10'000'000 : 100'000;
+  Cases cases(o, fmt::format("functions within their ulps ({})", cpu::name_of(cpu::isa())));
+  const std::int64_t samples = o.full ? 10'000'000 : 100'000;
+  const Size size{.stride = o.full ? 1 : 4099, .patterns = samples, .draws = samples};
+  const Key key = Key(o.seed).at("ulps");
   for (const auto& f : unary_functions())
-    report.add(
-        f.name, f.f32_limit, f.f64_limit, [&] { return worst_f32(f, stride); }, [&] { return worst_f64(f, samples); });
-  for (const auto& f : binary_functions()) {
-    const Key key = Key(o.seed).at("ulps").at(f.name);
-    report.add(
-        f.name, f.f32_limit, f.f64_limit, [&] { return worst_of_pairs<float>(f, samples, key); },
-        [&] { return worst_of_pairs<double>(f, samples, key); });
-  }
+    measure(
+        cases, f.name, f.f32_limit, f.f64_limit, [&] { return worst_of_unary<float>(f, size, key.at(f.name)); },
+        [&] { return worst_of_unary<double>(f, size, key.at(f.name)); });
+  for (const auto& f : binary_functions())
+    measure(
+        cases, f.name, f.f32_limit, f.f64_limit, [&] { return worst_of_pairs<float>(f, samples, key.at(f.name)); },
+        [&] { return worst_of_pairs<double>(f, samples, key.at(f.name)); });
   for (const bool log : {false, true}) {
-    const Key key = Key(o.seed).at("softmax");
-    report.add(
-        log ? "log_softmax" : "softmax", log ? 2 : 6, log ? 2 : 6,
-        [&] { return worst_of_softmax<float>(log, samples / 100, key); },
-        [&] { return worst_of_softmax<double>(log, samples / 100, key); });
+    const Key rows = Key(o.seed).at("softmax");
+    measure(
+        cases, log ? "log_softmax" : "softmax", log ? 2 : 6, log ? 2 : 6,
+        [&] { return worst_of_softmax<float>(log, samples / 100, rows); },
+        [&] { return worst_of_softmax<double>(log, samples / 100, rows); });
   }
-  return report.result();
+  return cases.result();
 }
 
 const CheckRegistration registered({.figure = "R10",

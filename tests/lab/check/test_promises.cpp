@@ -42,6 +42,25 @@ TEST(Checks, CountCasesAndKeepTheFirstThatFailed) {
 
 TEST(Checks, HoldOnlyWhereSomethingWasTried) { EXPECT_FALSE(Cases(options(), "things").result().holds); }
 
+TEST(Checks, NumberCasesAsTheyComeAndRunOneOfThemAlone) {
+  CheckOptions second = options();
+  second.only = 1;
+  Cases cases(second, "things");
+  int ran = 0;
+  for (int i = 0; i < 3; ++i)
+    if (cases.next()) ++ran, cases.note(false, "case " + std::to_string(i));
+  EXPECT_EQ(ran, 1);
+  EXPECT_EQ(cases.result().failed, 1);
+  EXPECT_EQ(cases.result().failure, "case 1");
+}
+
+TEST(Checks, SayAmongAllThatABuildIsSkipped) {
+  for (const Check& c : checks())
+    if (c.own_build) {
+      EXPECT_EQ(run_among_all(c, options()).skipped, "needs --full and a source tree") << c.name;
+    }
+}
+
 TEST(Checks, ReplayAFailedCaseAlone) {
   const test::Folder folder;
   CheckCase failed;

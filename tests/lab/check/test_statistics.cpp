@@ -56,6 +56,20 @@ TEST(Laws, TheDrawsOfAnotherLawDoNotPass) {
     }
 }
 
+TEST(Laws, AShiftOrAScaleOfThreeInAThousandDoesNotPass) {
+  for (const Law& law : laws()) {
+    if (law.dtype != DType::f32) continue;
+    const Histogram h = histogram_of(law, Key(3), 4'000'000);
+    const double shifted =
+        shift_p({h.counts, h.shifted, h.expected, {}});  // were they the law, honest draws would be off
+    const double scaled = scale_p({h.counts, h.scaled, {}, h.expected});
+    EXPECT_LT(std::min(shifted, 1 - shifted), 1e-4) << law.name;
+    EXPECT_LT(std::min(scaled, 1 - scaled), 1e-4) << law.name;
+    EXPECT_GT(shift_p(h), 1e-3) << law.name;
+    EXPECT_GT(scale_p(h), 1e-3) << law.name;
+  }
+}
+
 TEST(Ulps, AreThoseOfTheExactResult) {
   EXPECT_EQ(ulps(1.0f, 1.0L), 0);
   EXPECT_EQ(ulps(std::nextafter(1.0f, 2.0f), 1.0L), 1);

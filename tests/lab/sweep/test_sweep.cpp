@@ -42,7 +42,9 @@ TEST(Sweep, RunsEveryMemberAndDivergedRunsAreData) {
   EXPECT_EQ(out.results[2].status, "diverged");  // learning rate 1e30
   EXPECT_TRUE(std::isnan(out.results[2].val_loss));
   const std::string csv = files::read_text(folder / "s/table.csv");
-  EXPECT_THAT(csv, HasSubstr("member,kind,schedule.lr,run.seed,status,steps,initial_loss,loss,val_loss\n"));
+  EXPECT_THAT(
+      csv,
+      HasSubstr("member,kind,schedule.lr,run.seed,status,steps,initial_loss,loss,val_loss,max_attn_logit_block0\n"));
   EXPECT_EQ(std::ranges::count(csv, '\n'), 9);
   const files::Hdf5Reader h5(folder / "s/table.h5");
   EXPECT_EQ(h5.texts("table/member")[1], "plain-lr0.01-seed1");
