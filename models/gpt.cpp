@@ -8,6 +8,7 @@
 #include "autograd/blame.h"
 #include "autograd/checkpoint.h"
 #include "models/gpt_block.h"
+#include "models/gpt_scaling.h"
 
 namespace plumb::models {
 
@@ -90,21 +91,27 @@ void GptOptions::fields(Fields& f) {
 
 Gpt::Gpt(const GptOptions& o)
     : o_(o), embedding_(o.vocab, o.width, o.embed_std > 0 ? o.embed_std : 1 / std::sqrt(static_cast<double>(o.width))) {
+  require_fitting_scaling(o);
   if (o.vocab < 1) throw UserError(fmt::format("a vocabulary of {} makes no sense", o.vocab), "gpt");
   const nn::NormLayerOptions norm{.kind = o.norm, .bias = o.bias, .eps = o.norm_eps, .unit_offset = o.norm_unit_offset};
   positions_.shape = {o.context, o.width};
   positions_.role = nn::Role::input;
+  positions_.lookup = true;
   positions_.fan_in = o.context;
   positions_.fan_out = o.width;
   positions_.init = {nn::Draw::normal, 0.02};
   if (o.embedding_norm) embedding_norm_ = std::make_unique<nn::Norm>(o.width, norm);
   final_norm_ = std::make_unique<nn::Norm>(o.width, norm);
-  for (std::int64_t i = 0; i < o.layers; ++i) blocks_.push_back(std::make_unique<Block>(o));
+  for (std::int64_t i = 0; i < o.layers; ++i) blocks_.push_back(std::make_unique<Block>(o, i));
   head_.shape = {o.vocab, o.width};
   head_.role = nn::Role::output;
   head_.fan_in = o.width;
   head_.fan_out = o.vocab;
   head_.init = {nn::Draw::truncated_normal, 1 / std::sqrt(static_cast<double>(o.width))};
+  if (o.scaling.is_standard()) return;
+  Gpt base(base_of(o));
+  optim::parametrise(*this, base, o.scaling, o.layers);
+  if (o.tied_head) head_.multiplier = optim::scales_of(head_, base.head_, o.scaling, o.layers).forward;
 }
 
 void Gpt::members(nn::Members& m) {
@@ -116,13 +123,18 @@ void Gpt::members(nn::Members& m) {
   if (!o_.tied_head) m("head", head_);
 }
 
+void GptTrace::record(const char* part, const Var& value) {
+  const std::string scope = current_scope();
+  outputs.push_back({scope.empty() ? part : scope + "." + part, value.value()});
+}
+
 Var Gpt::head_weight() const { return o_.tied_head ? embedding_.table.var : head_.var; }
 
 Var Gpt::embed(const Tensor& tokens, const Tensor& start) const {
   if (tokens.dim() != 2) fail("gpt", "tokens must be [B, T], not {}", to_string(tokens.shape()));
   const std::int64_t b = tokens.size(0), t = tokens.size(1);
   Var x = embedding_(tokens);
-  if (o_.embed_multiplier != 1) x = x * o_.embed_multiplier;
+  x = nn::scaled(x, o_.embed_multiplier);
   if (o_.positions == Positions::learned) {
     std::vector<std::int64_t> at, first(static_cast<std::size_t>(b), 0);
     if (start.defined()) first = start.to_vector<std::int64_t>();
@@ -132,14 +144,18 @@ Var Gpt::embed(const Tensor& tokens, const Tensor& start) const {
                         "raise model.context, or use model.positions = \"rope\"");
       for (std::int64_t i = 0; i < t; ++i) at.push_back(s + i);
     }
-    x = x + embedding(positions_.var, Tensor::from(at, {b, t}).to(tokens.device()));
+    const Var p = embedding(positions_.var, Tensor::from(at, {b, t}).to(tokens.device()));
+    x = x + nn::scaled(p, positions_.multiplier);
   }
   return embedding_norm_ ? (*embedding_norm_)(x) : x;
 }
 
 Var Gpt::features(const Tensor& tokens, const GptPass& pass) const {
   Var x = embed(tokens, {});
-  if (pass.trace) pass.trace->attention.resize(blocks_.size());
+  if (pass.trace) {
+    pass.trace->attention.resize(blocks_.size());
+    pass.trace->record("embedding", x);
+  }
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const std::string name = "blocks." + std::to_string(i);
     const Scope here(name.c_str());
@@ -155,16 +171,14 @@ Var Gpt::features(const Tensor& tokens, const GptPass& pass) const {
 }
 
 Var Gpt::logits(const Tensor& tokens, const GptPass& pass) const {
-  Var y = linear(features(tokens, pass), head_weight());
-  if (o_.logit_multiplier != 1) y = y * o_.logit_multiplier;
+  const Var y = nn::scaled(linear(features(tokens, pass), head_weight()), logit_scale());
   return o_.final_softcap > 0 ? plumb::tanh(y / o_.final_softcap) * o_.final_softcap : y;
 }
 
 Var Gpt::token_logprobs(const Tensor& tokens, const Tensor& labels, const GptPass& pass) const {
   const Var x = features(tokens, pass);
   const Scope here("head");
-  return plumb::token_logprobs(x, head_weight(), {}, labels,
-                               {.scale = o_.logit_multiplier, .softcap = o_.final_softcap});
+  return plumb::token_logprobs(x, head_weight(), {}, labels, {.scale = logit_scale(), .softcap = o_.final_softcap});
 }
 
 GptCache Gpt::make_cache(std::int64_t rows, std::int64_t capacity, DType dtype, Device device) const {
@@ -194,8 +208,7 @@ Tensor Gpt::decode(const Tensor& tokens, GptCache& cache) const {
   for (auto& n : held) n += tokens.size(1);
   for (auto& b : cache.blocks) b.length = Tensor::from(held, {tokens.size(0)}).to(tokens.device());
   x = (*final_norm_)(slice(x, 1, x.size(1) - 1, x.size(1)));
-  Var y = linear(x, head_weight());
-  if (o_.logit_multiplier != 1) y = y * o_.logit_multiplier;
+  Var y = nn::scaled(linear(x, head_weight()), logit_scale());
   if (o_.final_softcap > 0) y = plumb::tanh(y / o_.final_softcap) * o_.final_softcap;
   return y.value().select(1, 0);
 }

@@ -7,6 +7,7 @@
 
 #include "core/fields.h"
 #include "nn/transformer.h"
+#include "optim/parametrization.h"
 
 namespace plumb::models {
 
@@ -32,13 +33,20 @@ struct GptOptions {
   double embed_multiplier = 1, logit_multiplier = 1;
   double layer_scale = 0;  // > 0: x + g * f(x), g starting there
   double dropout = 0;
+  optim::Scaling scaling{};  // with width and depth: [stability]
 
-  void fields(Fields& f);  // all but vocab, which the data decides
+  void fields(Fields& f);  // all but vocab, which the data decides, and scaling
 };
 
-// Statistics of one forward pass, by block.
+// Statistics of one forward pass, by block, and what its parts gave: "embedding", "blocks.0.attn", "blocks.0.mlp", ...
 struct GptTrace {
+  struct Output {
+    std::string part;
+    Tensor value;
+  };
   std::vector<nn::AttentionTrace> attention;
+  std::vector<Output> outputs;
+  void record(const char* part, const Var& value);  // within the scope that runs
 };
 
 struct GptPass {
@@ -80,6 +88,7 @@ class Gpt final : public nn::Module {
 
  private:
   Var embed(const Tensor& tokens, const Tensor& start) const;
+  double logit_scale() const { return o_.logit_multiplier * head_.multiplier; }
 
   GptOptions o_;
   nn::Embedding embedding_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/blame.h"
+#include "models/gpt_scaling.h"
 
 namespace plumb::models {
 namespace {
@@ -15,12 +16,13 @@ double out_factor(const GptOptions& o) {
 }
 
 nn::AttentionLayerOptions attention_options(const GptOptions& o) {
+  const auto by_rule = attention_scale_of(o);
   return {.width = o.width,
           .heads = o.heads,
           .kv_heads = o.kv_heads ? o.kv_heads : o.heads,
           .qk_norm = o.qk_norm,
-          .scale = o.attn_scale,
-          .scale_value = o.attn_scale_value,
+          .scale = by_rule ? nn::AttnScale::fixed : o.attn_scale,
+          .scale_value = by_rule.value_or(o.attn_scale_value),
           .softcap = o.attn_softcap,
           .kappa = o.kappa,
           .squared_relu = o.squared_relu_attention,
@@ -29,7 +31,8 @@ nn::AttentionLayerOptions attention_options(const GptOptions& o) {
           .rope_base = o.rope_base,
           .norm_eps = o.norm_eps,
           .bias = o.bias,
-          .out_std_factor = out_factor(o)};
+          .out_std_factor = out_factor(o),
+          .zero_queries = optim::has_zero_queries(o.scaling)};
 }
 
 std::int64_t hidden(const GptOptions& o) {
@@ -38,7 +41,7 @@ std::int64_t hidden(const GptOptions& o) {
 
 }  // namespace
 
-Block::Block(const GptOptions& o)
+Block::Block(const GptOptions& o, std::int64_t index)
     : o_(o), attention_(attention_options(o)), mlp_(o.width, hidden(o), o.activation, o.bias, out_factor(o)) {
   const bool before = o.norm_placement == NormPlacement::pre || o.norm_placement == NormPlacement::sandwich;
   const bool after = o.norm_placement != NormPlacement::pre;
@@ -54,6 +57,8 @@ Block::Block(const GptOptions& o)
     g.init = {nn::Draw::constant, o.layer_scale};
     g.decays = false;
   }
+  for (int i = 0; i < 2; ++i) residual_[i] = optim::residual_of(o.scaling, o.layers, 2 * index + i);
+  for (nn::Parameter* p : parameters()) p->in_branch = true;
 }
 
 void Block::members(nn::Members& m) {
@@ -72,28 +77,28 @@ void Block::members(nn::Members& m) {
 }
 
 template <class F>
-Var Block::branch(const Var& x, const nn::Norm* before, const nn::Norm* after, const nn::Parameter& gate, F&& f) const {
+Var Block::branch(int which, const Var& x, F&& f) const {
+  const nn::Norm *before = norms_[2 * which].get(), *after = norms_[2 * which + 1].get();
+  const nn::Parameter& gate = gates_[which];
   Var y = f(before ? (*before)(x) : x);
-  if (o_.layer_scale > 0) y = y * gate.var;
+  if (o_.layer_scale > 0) y = nn::scaled(y * gate.var, gate.multiplier);
   if (o_.norm_placement == NormPlacement::deepnorm)
     return (*after)(x * std::pow(2.0 * static_cast<double>(o_.layers), 0.25) + y);
-  return x + (after ? (*after)(y) : y);
+  return nn::scaled(x, residual_[which].skip) + nn::scaled(after ? (*after)(y) : y, residual_[which].branch);
 }
 
 Var Block::operator()(const Var& x, const GptPass& pass, const Key& key, nn::AttentionTrace* trace) const {
-  const auto dropped = [&](const Var& y, const char* where) {
+  const auto given = [&](const Var& y, const char* where) {
+    if (pass.trace) pass.trace->record(where, y);
     return pass.training && o_.dropout > 0 ? nn::dropout(y, o_.dropout, key.at(where)) : y;
   };
-  const Var mid = branch(x, norms_[0].get(), norms_[1].get(), gates_[0],
-                         [&](const Var& y) { return dropped(attention_(y, trace), "attn"); });
-  return branch(mid, norms_[2].get(), norms_[3].get(), gates_[1],
-                [&](const Var& y) { return dropped(mlp_(y), "mlp"); });
+  const Var mid = branch(0, x, [&](const Var& y) { return given(attention_(y, trace), "attn"); });
+  return branch(1, mid, [&](const Var& y) { return given(mlp_(y), "mlp"); });
 }
 
 Var Block::decode(const Var& x, nn::KvCache& cache) const {
-  const Var mid =
-      branch(x, norms_[0].get(), norms_[1].get(), gates_[0], [&](const Var& y) { return attention_.decode(y, cache); });
-  return branch(mid, norms_[2].get(), norms_[3].get(), gates_[1], [&](const Var& y) { return mlp_(y); });
+  const Var mid = branch(0, x, [&](const Var& y) { return attention_.decode(y, cache); });
+  return branch(1, mid, [&](const Var& y) { return mlp_(y); });
 }
 
 }  // namespace plumb::models

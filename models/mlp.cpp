@@ -13,6 +13,12 @@ Mlp::Mlp(const MlpOptions& o) : o_(o) {
     layers_.push_back(
         std::make_unique<nn::Linear>(o.widths[i], o.widths[i + 1], nn::LinearOptions{.bias = o.bias, .role = role}));
   }
+  if (o.scaling.is_standard()) return;
+  MlpOptions base = o;
+  base.scaling = {};
+  for (std::size_t i = 1; i + 1 < base.widths.size(); ++i) base.widths[i] = o.scaling.base_width;
+  Mlp at_base_width(base);
+  optim::parametrise(*this, at_base_width, o.scaling);
 }
 
 std::vector<Var> Mlp::activations(const Var& x) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/layers.h"
+#include "optim/parametrization.h"
 
 namespace plumb::models {
 
@@ -12,6 +13,7 @@ struct MlpOptions {
   std::vector<std::int64_t> widths{16, 64, 64, 10};  // input, hidden ..., output
   nn::Activation activation = nn::Activation::relu;
   bool bias = true;
+  optim::Scaling scaling{};  // with the hidden widths, which all are scaling.base_width in the base model
 };
 
 class Mlp final : public nn::Module {

@@ -44,7 +44,10 @@ void Linear::members(Members& m) {
   if (has_bias_) m("bias", bias_parameter);
 }
 
-Var Linear::operator()(const Var& x) const { return linear(x, weight(), bias_parameter.var); }
+Var Linear::operator()(const Var& x) const {
+  const double w = weight_parameter.multiplier, b = has_bias_ ? bias_parameter.multiplier : w;
+  return scaled(linear(scaled(x, w / b), weight(), bias_parameter.var), b);
+}
 
 Embedding::Embedding(std::int64_t vocab, std::int64_t width, double std, std::int64_t runs) {
   table = {.shape = with_runs(runs, {vocab, width}),
@@ -53,6 +56,7 @@ Embedding::Embedding(std::int64_t vocab, std::int64_t width, double std, std::in
            .fan_out = width,
            .init = {Draw::normal, std},
            .decays = true,
+           .lookup = true,
            .var = {},
            .name = {}};
 }
@@ -68,10 +72,12 @@ void Norm::members(Members& m) {
 }
 
 Var Norm::operator()(const Var& x) const {
-  return normalise(x, gain.var, bias.var,
-                   {.center = options_.kind == NormKind::layernorm,
-                    .eps = options_.eps,
-                    .gain_offset = options_.unit_offset ? 1.0 : 0.0});
+  const double m = gain.multiplier;  // the bias, a vector of the same length, has the same
+  return scaled(normalise(x, gain.var, bias.var,
+                          {.center = options_.kind == NormKind::layernorm,
+                           .eps = options_.eps,
+                           .gain_offset = options_.unit_offset ? 1 / m : 0.0}),
+                m);
 }
 
 Var dropout(const Var& x, double p, const Key& key) {

@@ -7,6 +7,10 @@
 
 namespace plumb::nn {
 
+// x times a number. Multipliers of parameters act on activations: a scaled copy of a weight would collect its gradient
+// micro-batch by micro-batch, and lose the order of additions in which accumulation is the large batch.
+inline Var scaled(const Var& x, double by) { return by == 1 ? x : x * by; }
+
 // y = x W^T + b; weight [out, in], truncated normal of std `std` (default 1/sqrt(in)).
 struct LinearOptions {
   bool bias = false;
@@ -35,7 +39,7 @@ class Embedding final : public Module {
   Embedding(std::int64_t vocab, std::int64_t width, double std, std::int64_t runs = 0);
   void members(Members& m) override { m("weight", table); }
   // i64 [...] -> [..., width]; UserError for a token outside the table.
-  Var operator()(const Tensor& tokens) const { return embedding(table.var, tokens); }
+  Var operator()(const Tensor& tokens) const { return scaled(embedding(table.var, tokens), table.multiplier); }
   Parameter table;
 };
 

@@ -26,9 +26,13 @@ struct Parameter {
   std::int64_t fan_in = 1, fan_out = 1;            // of one run
   std::int64_t base_fan_in = 0, base_fan_out = 0;  // at the base width of muP; 0 = same
   Init init;
-  bool decays = true;  // weight decay applies
-  Var var;             // set by materialise(); what layers read
-  std::string name;    // full path, set by materialise()
+  bool decays = true;      // weight decay applies
+  bool lookup = false;     // a table: an input meets one of its rows, not a sum over fan_in
+  bool in_branch = false;  // of a branch of the residual stream: what rules of depth scale
+  // Set by a parametrization (optim/parametrization.h): what the forward pass reads is `var` times the first.
+  double multiplier = 1, lr_multiplier = 1, decay_multiplier = 1;
+  Var var;           // set by materialise(); what layers read
+  std::string name;  // full path, set by materialise()
 };
 
 // A named tensor without gradient that belongs to the state of a run: checkpointed, digested, resumed.

@@ -85,7 +85,9 @@ Attention::Attention(const AttentionLayerOptions& o)
       v_(o.width, o.kv_heads * head_dim_, {.bias = o.bias, .std = o.qkv_std}),
       out_(o.width, o.width, {.bias = o.bias, .std = o.out_std_factor / std::sqrt(static_cast<double>(o.width))}),
       q_gain_(qk_gain(o, o.heads, head_dim_)),
-      k_gain_(qk_gain(o, o.kv_heads, head_dim_)) {}
+      k_gain_(qk_gain(o, o.kv_heads, head_dim_)) {
+  if (o.zero_queries) q_.weight_parameter.init = {Draw::zeros};
+}
 
 void Attention::members(Members& m) {
   m("q", q_);
@@ -109,7 +111,7 @@ Attention::Heads Attention::project(const Var& x, const Tensor& start) const {
   const std::int64_t b = x.size(0), t = x.size(1);
   const auto heads = [&](const Linear& l, std::int64_t n) { return reshape(l(x), {b, t, n, head_dim_}); };
   const auto normalised = [&](const Var& x, const Parameter& gain) {
-    return qk_normalise(x, gain.var, o_.qk_norm, o_.norm_eps, o_.kappa);
+    return scaled(qk_normalise(x, gain.var, o_.qk_norm, o_.norm_eps, o_.kappa), gain.multiplier);
   };
   Var q = normalised(heads(q_, o_.heads), q_gain_), k = normalised(heads(k_, o_.kv_heads), k_gain_);
   if (o_.rope) {

@@ -31,6 +31,7 @@ struct AttentionLayerOptions {
   bool bias = false;
   double out_std_factor = 1;  // residual-init scaling of the output matrix
   double qkv_std = 0;         // 0 = 1/sqrt(fan_in)
+  bool zero_queries = false;  // the query matrix starts at zero
 };
 
 // Keys and values of the tokens seen so far, an explicit value: k, v [B, capacity, Hkv, d].

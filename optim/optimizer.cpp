@@ -66,7 +66,10 @@ double global_norm(const nn::Arena& arena) {
 Optimizer::Optimizer(nn::Arena& arena, const OptimizerOptions& o)
     : arena_(arena), o_(o), groups_(arena.slots().size()) {
   check_fields(o_, "optimizer");
-  for (std::size_t i = 0; i < groups_.size(); ++i) groups_[i].decays = arena.slots()[i].parameter->decays;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const nn::Parameter& p = *arena.slots()[i].parameter;
+    groups_[i] = {.lr_multiplier = p.lr_multiplier, .decay_multiplier = p.decay_multiplier, .decays = p.decays};
+  }
   m_ = Tensor::zeros(arena.values().shape(), arena.dtype(), arena.device());
   if (o_.rule != Rule::lion && o_.rule != Rule::sgd)
     u_ = Tensor::zeros(arena.values().shape(), arena.dtype(), arena.device());
@@ -80,7 +83,8 @@ bool Optimizer::is_muon(std::size_t i) const {
 
 double Optimizer::decay_factor(std::size_t i, double lr, double lr_peak) const {
   if (!groups_[i].decays || o_.weight_decay == 0) return 0;
-  if (o_.decay_mode == DecayMode::coupled) return lr * groups_[i].lr_multiplier * o_.weight_decay;
+  if (o_.decay_mode == DecayMode::coupled)
+    return lr * groups_[i].lr_multiplier * o_.weight_decay * groups_[i].decay_multiplier;
   return lr_peak > 0 ? lr / lr_peak * o_.weight_decay : 0;
 }
 

@@ -32,6 +32,7 @@ struct OptimizerOptions {
 // What differs from tensor to tensor.
 struct Group {
   double lr_multiplier = 1;
+  double decay_multiplier = 1;  // of a decay that is coupled to the learning rate
   bool decays = true;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/ops.h"
 #include "nn/module.h"
 
 namespace plumb::plain {
@@ -112,11 +113,12 @@ inline Rows attended(const Rows& q, const Rows& k, const Rows& v, double scale, 
   return out;
 }
 
-// The parameters of a module by name.
+// The parameters of a module by name, as the forward pass reads them: times their multipliers.
 class Weights {
  public:
   explicit Weights(nn::Module& module) {
-    for (const nn::Parameter* p : module.parameters()) all_.insert_or_assign(p->name, p->var.value());
+    for (const nn::Parameter* p : module.parameters())
+      all_.insert_or_assign(p->name, p->multiplier == 1 ? p->var.value() : (p->var * p->multiplier).value());
   }
   Rows rows(const std::string& name) const { return Rows(all_.at(name)); }
   Values values(const std::string& name) const {  // empty where there is none

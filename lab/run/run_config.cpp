@@ -2,6 +2,7 @@
 #include "lab/run/run_config.h"
 
 #include "core/errors.h"
+#include "models/gpt_scaling.h"
 
 namespace plumb::lab {
 
@@ -88,6 +89,34 @@ void CheckpointOptions::fields(Fields& f) {
   f("keep_every", keep_every).at_least(0).unit("steps").help("besides, keep those at multiples of this; 0 = none");
 }
 
+models::GptOptions RunConfig::model_options(std::int64_t vocab) const {
+  models::GptOptions o = model;
+  o.vocab = vocab;
+  o.scaling = stability;
+  o.scaling.sgd = optim.rule == optim::Rule::sgd;
+  return o;
+}
+
+namespace {
+
+// The rules of width are derived for updates of Adam's size, some of them for SGD too.
+Complaint rule_of_width_complaint(const RunConfig& c) {
+  using optim::Parametrization;
+  const Parametrization p = c.stability.parametrization;
+  const bool table =
+      p == Parametrization::mup_table3 || p == Parametrization::mup_table8 || p == Parametrization::mup_table9;
+  if (p == Parametrization::sp) return {};
+  if (c.optim.rule == optim::Rule::muon)
+    return {"is a rule for adamw and its kin, lion and sgd, not for optim.rule = \"muon\"",
+            "use sp: muon scales its updates itself"};
+  if (c.optim.rule == optim::Rule::sgd && !table)
+    return {"is a rule for adamw and its kin, not for optim.rule = \"sgd\"",
+            "use mup_table3, mup_table8 or mup_table9"};
+  return {};
+}
+
+}  // namespace
+
 void RunConfig::fields(Fields& f) {
   f.section("run", run).help("the run as a whole");
   f.section("data", data).help("what is learnt");
@@ -96,8 +125,12 @@ void RunConfig::fields(Fields& f) {
   f.section("loss", loss).help("language modelling");
   f.section("optim", optim).help("the optimiser");
   f.section("schedule", schedule).help("the learning rate over steps");
+  f.section("stability", stability).help("how training follows the width and the depth of the model");
   f.section("checkpoint", checkpoint).help("what is kept to resume from");
   f.rule({"schedule.warmup", "schedule.cooldown", "run.steps"}, [this] { return schedule.misfit(run.steps); });
+  f.rule({"stability.parametrization", "optim.rule"}, [this] { return rule_of_width_complaint(*this); });
+  for (const auto& rule : models::scaling_rules())
+    f.rule(rule.keys, [this, &rule] { return rule.complaint(model_options(model.vocab)); });
   f.rule({"model.context", "data.length"}, [this]() -> Complaint {
     const std::int64_t most = data.copy_language.length - 1;
     if (data.kind != DataKind::copy_language || model.context <= most) return {};

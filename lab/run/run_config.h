@@ -56,8 +56,10 @@ struct RunConfig {
   alignment::LanguageModel loss;
   optim::OptimizerOptions optim;
   optim::ScheduleOptions schedule;
+  optim::Scaling stability;
   CheckpointOptions checkpoint;
   void fields(Fields& f);
+  models::GptOptions model_options(std::int64_t vocab) const;  // with what other tables say of the model
 };
 
 }  // namespace plumb::lab

@@ -12,11 +12,6 @@ namespace {
 
 DType parameter_dtype(Precision p) { return p == Precision::f64 ? DType::f64 : DType::f32; }
 
-models::GptOptions with_vocab(models::GptOptions o, std::int64_t vocab) {
-  o.vocab = vocab;
-  return o;
-}
-
 // Adds tensors as a binary tree, however many come: equal levels meet.
 class TreeSum {
  public:
@@ -46,7 +41,7 @@ Trainer::Trainer(std::unique_ptr<TokenData> data, const RunConfig& config, Devic
     : config_(config),
       device_(device),
       data_(std::move(data)),
-      model_(std::make_unique<models::Gpt>(with_vocab(config.model, data_->vocab()))),
+      model_(std::make_unique<models::Gpt>(config.model_options(data_->vocab()))),
       schedule_(config.schedule, config.run.steps) {
   config_.model.vocab = data_->vocab();
   const Key init = Key(static_cast<std::uint64_t>(config.run.seed)).at("init");

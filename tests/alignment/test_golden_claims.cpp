@@ -17,8 +17,7 @@ namespace fs = std::filesystem;
 fs::path tests_folder() { return fs::path(PLUMB_SOURCE_DIR) / "tests"; }
 
 const std::map<std::string, std::set<std::string>> unclaimed{
-    {"p29_small_scale_proxies",
-     {"attention_logit_forecast", "coord_check_slope", "mup_rules", "qk_clip", "sigma_reparam", "skip_step"}},
+    {"p29_small_scale_proxies", {"attention_logit_forecast", "qk_clip", "sigma_reparam", "skip_step"}},
     {"p00c_supervised_baselines", {"generalized_jsd", "kd", "reward_bt"}},
 };
 

@@ -53,6 +53,28 @@ inline std::vector<Variant> variants() {
   add("fixed scale", [](GptOptions& o) { o.attn_scale = nn::AttnScale::fixed, o.attn_scale_value = 0.8; });
   add("layer scale", [](GptOptions& o) { o.layer_scale = 0.1, o.norm_placement = NormPlacement::deepnorm; });
   add("squared relu", [](GptOptions& o) { o.squared_relu_attention = true; });
+  add("table 9 of Tensor Programs", [](GptOptions& o) {
+    o.bias = true, o.positions = Positions::learned, o.embedding_norm = true;
+    o.scaling = {.parametrization = optim::Parametrization::mup_table9, .base_width = 24};
+  });
+  add("table 9, normalised queries, offset gains", [](GptOptions& o) {
+    o.norm_unit_offset = true, o.layer_scale = 0.5, o.qk_norm = nn::QkNorm::rmsnorm_full, o.tied_head = true;
+    o.scaling = {.parametrization = optim::Parametrization::mup_table9, .base_width = 48};
+  });
+  add("table 8, tied head, 1/sqrt(depth)", [](GptOptions& o) {
+    o.tied_head = true, o.norm_placement = NormPlacement::sandwich;
+    o.scaling = {
+        .parametrization = optim::Parametrization::mup_table8, .depth_rule = optim::DepthRule::sqrt, .base_width = 24};
+  });
+  add("full muP, 1/depth", [](GptOptions& o) {
+    o.scaling = {.parametrization = optim::Parametrization::mup_full,
+                 .depth_rule = optim::DepthRule::completep,
+                 .base_width = 24};
+  });
+  add("unit scaling", [](GptOptions& o) {
+    o.bias = true, o.layer_scale = 0.5;
+    o.scaling = {.parametrization = optim::Parametrization::u_mup};
+  });
   add("no layers", [](GptOptions& o) { o.layers = 0; });
   return all;
 }

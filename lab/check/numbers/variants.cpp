@@ -86,6 +86,17 @@ std::vector<Variant> variants() {
   add("model.layer_scale = 0.1", [](RunConfig& c) { c.model.layer_scale = 0.1; });
   add("softcaps", [](RunConfig& c) { c.model.attn_softcap = 5, c.model.final_softcap = 10; });
   add("multipliers", [](RunConfig& c) { c.model.embed_multiplier = 3, c.model.logit_multiplier = 0.25; });
+  add("table 9 of muP", [](RunConfig& c) {
+    c.stability = {.parametrization = optim::Parametrization::mup_table9, .base_width = 24};
+    c.model.bias = true;
+  });
+  add("u-muP", [](RunConfig& c) { c.stability.parametrization = optim::Parametrization::u_mup; });
+  add("full muP, 1/depth", [](RunConfig& c) {
+    c.stability.parametrization = optim::Parametrization::mup_full;
+    c.stability.depth_rule = optim::DepthRule::completep;
+    c.stability.base_width = 24;
+    c.model.layers = 3;
+  });
   add("loss.z_loss = 0", [](RunConfig& c) { c.loss.z_loss = 0; });
   return all;
 }

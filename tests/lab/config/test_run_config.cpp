@@ -88,6 +88,23 @@ TEST(RunConfig, BatchesAndMoments) {
   expect_error(fits + "[optim]\nbetas = [0.9]\n", "run.toml:3:9", "optim.betas must hold two numbers");
 }
 
+TEST(RunConfig, ParametrizationsThatDoNotFitTheModelOrTheOptimiser) {
+  const auto rule = [](const std::string& name) { return fits + "[stability]\nparametrization = \"" + name + "\"\n"; };
+  expect_error(rule("mup_table33"), "run.toml:3:19",
+               "must be one of sp, mup_simple, mup_intermediate, mup_full, mup_table3, mup_table8, mup_table9, u_mup",
+               "mup_table3");
+  expect_error(fits + "[stability]\nbase_width = 0\n", "run.toml:3:14", "stability.base_width must be at least 1");
+  expect_error(rule("mup_full") + "base_width = 30\n", "run.toml:4:14",
+               "must be a multiple of the 4 heads of the base model, not 30", "choose 32");
+  expect_error(rule("mup_full") + "base_width = 20\n", "run.toml:4:14", "4 heads of 5", "choose 40");
+  expect_error(rule("mup_table3") + "[model]\ntied_head = true\n", "run.toml:3:19", "learning rates of their own");
+  expect_error(rule("u_mup") + "depth_rule = \"sqrt\"\n", "run.toml:4:14", "rule of depth of its own");
+  expect_error(rule("mup_table8") + "[optim]\nrule = \"muon\"\n", "run.toml:3:19", "not for optim.rule = \"muon\"");
+  expect_error(rule("mup_simple") + "[optim]\nrule = \"sgd\"\n", "run.toml:3:19", "not for optim.rule = \"sgd\"",
+               "mup_table9");
+  EXPECT_EQ(error_of(rule("mup_table9") + "[optim]\nrule = \"sgd\"\n").message(), "accepted");
+}
+
 TEST(RunConfig, FilesThatAreNotThereAreNamedByTheirKey) {
   const testing_support::ScratchFolder folder;
   const auto text = folder.write("a.txt", "some text");
