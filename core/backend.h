@@ -44,8 +44,9 @@ namespace kernels {
 
 // C [batch.., M, N] = (accumulate ? C : 0) + A [batch.., M, K] B [batch.., K, N]; batch dims of A and B may have stride 0.
 // K is cut at every multiple of k_example (0 = never), and each part again at multiples of k_block from its start.
-// f32 and f64: each part is one chain of fma. A and B may be bf16 with C f32 or bf16 (f32 accumulation): both bf16, the
-// order is that of the instructions the CPU has (core/cpu/isa/gemm_bf16.cpp, gemm_amx.cpp).
+// f32 and f64: each part is one chain of fma; on the CPU denormal numbers are zeros, in A, B and C and as results. A and B
+// may be bf16 with C f32 or bf16 (f32 accumulation): both bf16, the order is that of the instructions the CPU has
+// (core/cpu/isa/gemm_bf16.cpp, gemm_amx.cpp).
 struct Matmul {
   static constexpr std::int64_t k_block = 96;
   Raw a, b, c;

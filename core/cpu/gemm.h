@@ -9,7 +9,7 @@ namespace plumb::cpu {
 
 // C [M, N] (+)= A [M, K] B [K, N] with element strides (row, column). One thread; never allocates after warm-up.
 // Each element: K is cut at multiples of k_example (0 = never), each part again at multiples of 96; a part is one chain
-// of fma starting from zero; parts are added left to right, onto C when `accumulate`, else the first part is stored.
+// of fma starting from zero, denormal numbers being zeros; parts are added left to right, onto C when `accumulate`, else the first part is stored.
 template <class T>
 struct Gemm {
   std::int64_t m = 0, n = 0, k = 0;

@@ -207,7 +207,7 @@ TEST(GemmSerial, EmptyDimensionsDoNothing) {
 }
 
 TEST(GemmSerial, KeepsTheSignOfAPartThatUnderflows) {
-  const float tiny = 1e-38f, minus = -1e-38f;
+  const float tiny = 1e-30f, minus = -1e-30f;
   for (const std::int64_t k_example : {0, 1}) {
     float c = 1;
     const GemmCall<float> g{
@@ -218,6 +218,23 @@ TEST(GemmSerial, KeepsTheSignOfAPartThatUnderflows) {
       EXPECT_EQ(std::signbit(c), target.fused) << target.name;
     }
   }
+}
+
+TEST(GemmSerial, DenormalsAreZeros) {
+  const float denormal = 1e-40f, large = 1e30f, small = 1e-20f;
+  std::vector<std::byte> scratch(gemm_scratch_bytes);
+  const auto product = [&](const Target& target, const float& a, const float& b, float c, bool accumulate) {
+    target.table.f32({.m = 1, .n = 1, .k = 1, .a = &a, .b = &b, .c = &c, .c_row = 1, .accumulate = accumulate},
+                     scratch.data());
+    return c;
+  };
+  for (const Target& target : targets()) {
+    EXPECT_EQ(product(target, denormal, large, 1, false), 0) << target.name;
+    EXPECT_EQ(product(target, large, denormal, 2, true), 2) << target.name;
+    EXPECT_EQ(product(target, small, small, 1, false), 0) << target.name;         // 1e-40, made here
+    EXPECT_EQ(product(target, small, 1e-30f, denormal, true), 0) << target.name;  // of C
+  }
+  EXPECT_GT(denormal * large, 0);  // and everybody else goes on with them
 }
 
 TEST(GemmSerial, NanAndInfinityTravel) {
