@@ -78,8 +78,8 @@ void write_at(const Fd& fd, const Path& path, Bytes bytes, std::uint64_t offset)
 void sync_file(const Fd& fd, const Path& path) {
   const FaultyCall call(Op::fsync, path);
   if (call.breaks_off()) io_error("cannot flush to the disk", path, EIO);
-  constexpr std::array fine{0, EINVAL,
-                            ENOTSUP};  // the latter of file systems without fsync, such as some network folders
+  // The last two: a file system without fsync, such as some network folders.
+  constexpr std::array fine{0, EINVAL, ENOTSUP};
   const int error = uninterrupted([&] { return ::fsync(fd.get()); }) == 0 ? 0 : errno;
   if (std::ranges::count(fine, error) == 0) io_error("cannot flush to the disk", path, error);
 }

@@ -96,15 +96,12 @@ class Disk {
  private:
   fs::path calm() const { return work_ / "calm"; }
   fs::path run() const { return work_ / "run"; }
-  static void start(const fs::path& folder) {
-    start_run(smallest_config(), {.folder = folder.string(), .quiet = true});
-  }
+  static void start(const fs::path& folder) { start_quietly(smallest_config(), folder.string()); }
   // Resumes, or starts where there is no run yet. Empty, or why a checkpoint was not good.
   static std::string go_on(const fs::path& folder) {
     const auto found = store::CheckpointFolder(folder / "ckpt").newest();
     if (!found.damaged.empty()) return found.damaged[0];
-    if (fs::exists(folder / "journal")) resume_run({.folder = folder.string(), .quiet = true});
-    else start(folder);
+    go_on_quietly(smallest_config(), folder.string());
     return {};
   }
 

@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "lab/check/child.h"
 #include "lab/check/same_run.h"
+#include "lab/check/small_run.h"
 #include "lab/config/read.h"
 #include "lab/run/run_loop.h"
 #include "lab/run/summary.h"
@@ -68,9 +69,13 @@ class Hunt {
     if (wait_for(spawn(train(calm())), 0) != 0)
       throw UserError("the undisturbed run failed", "check kill", fmt::format("{} train {}", plumb_, work_.config()));
     seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    starting_ = recorded([&] { start_over(work_ / "recorded", true); });
+    read(load_config(work_.config(), settings), config_);
+    starting_ = recorded([&] {
+      start_quietly(config_, work_ / "recorded");
+      write_report({work_ / "recorded"});
+    });
     strike(train(hunted()), {.fault = Fault{Op::rename, 6, Fault::Kind::kill_after}});
-    resuming_ = recorded([&] { go_on(); });
+    resuming_ = recorded([&] { go_on_quietly(config_, hunted()); });
     forget();
   }
 
@@ -97,8 +102,7 @@ class Hunt {
       if (ended == 0 && i == 0 && blows[i].fault) return "the point was never reached";
       if (ended != 0 && blows[i].fault) hit_.insert(blows[i].point);
     }
-    if (exists()) go_on();
-    else start_over(hunted(), false);
+    go_on_quietly(config_, hunted());
     if (const std::string left = temporary_in(hunted()); !left.empty()) return left + " was left behind";
     return first_difference_of_runs(calm(), hunted());
   }
@@ -126,15 +130,7 @@ class Hunt {
     return wait_for(spawn(command, {"PLUMB_FAULT=" + to_string(*blow.fault)}), 0);
   }
 
-  // The same work inside this process, where its calls can be seen.
-  void start_over(const std::string& folder, bool with_report) const {
-    RunConfig config;
-    read(load_config(work_.config(), settings), config);
-    start_run(config, {.folder = folder, .quiet = true});
-    if (with_report) write_report({folder});
-  }
-  void go_on() const { resume_run({.folder = hunted(), .quiet = true}); }
-
+  // The calls of work inside this process, where they can be seen.
   template <class F>
   static Points recorded(F&& work) {
     std::vector<files::Call> calls;
@@ -152,6 +148,7 @@ class Hunt {
   std::string plumb_;
   Workplace work_;
   Key key_;
+  RunConfig config_;
   double seconds_ = 0;
   Points starting_, resuming_;
   std::set<std::string> hit_;

@@ -24,7 +24,7 @@ using store::CheckpointFolder;
 class Work {
  public:
   explicit Work(const CheckOptions& o) : work_(o) {
-    start_run(smallest_config(), {.folder = work_ / "calm", .quiet = true});
+    start_quietly(smallest_config(), work_ / "calm");
     fs::copy(work_ / "calm", work_ / "saved", fs::copy_options::recursive);
     checkpoint_ = *CheckpointFolder(work_ / "calm/ckpt").newest().checkpoint;
   }
@@ -64,7 +64,7 @@ class Work {
   }
 
   void forget_run() const { fs::remove_all(work_ / "run"); }
-  void whole_run() const { start_run(smallest_config(), {.folder = work_ / "run", .quiet = true}); }
+  void whole_run() const { start_quietly(smallest_config(), work_ / "run"); }
 
   // What lies there after a failure, empty when it is good.
   std::string files_after_save() const {
@@ -74,9 +74,7 @@ class Work {
     return temporary_in(work_ / "saved");
   }
   std::string files_after_run() const {
-    if (!fs::exists(fs::path(work_ / "run/journal")))
-      start_run(smallest_config(), {.folder = work_ / "run", .quiet = true});
-    else resume_run({.folder = work_ / "run", .quiet = true});
+    go_on_quietly(smallest_config(), work_ / "run");
     return first_difference_of_runs(work_ / "calm", work_ / "run") + temporary_in(work_ / "run");
   }
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "lab/run/run_loop.h"
 
 namespace plumb::lab {
@@ -44,6 +46,15 @@ RunConfig smallest_config() {
   c.checkpoint.every = 2;
   c.checkpoint.keep_last = 2;
   return c;
+}
+
+void start_quietly(const RunConfig& config, const std::string& folder) {
+  start_run(config, {.folder = folder, .quiet = true});
+}
+
+void go_on_quietly(const RunConfig& config, const std::string& folder) {
+  if (!std::filesystem::exists(files::Path(folder) / "journal")) start_quietly(config, folder);
+  else resume_run({.folder = folder, .quiet = true});
 }
 
 std::string outcome_of(const RunConfig& config, std::int64_t steps) {

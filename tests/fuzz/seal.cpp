@@ -2,29 +2,16 @@
 // right, the hash of the whole is not, so that the table is searched for the damage.
 #include "core/files/seal.h"
 
-#include <charconv>
 #include <cstring>
 
-#include "core/files/digest.h"
 #include "lab/store/checkpoint.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/seal_support.h"
 
 namespace plumb::fuzz {
 namespace {
 
 constexpr std::size_t footer_size = 56;  // u64 body, u64 table, two hashes of 16 bytes, magic
-
-// The 16 bytes whose digits a digest is.
-std::string raw_digest(std::string_view bytes) {
-  const std::string digits = files::digest(bytes);
-  std::string raw;
-  for (std::size_t i = 0; i < digits.size(); i += 2) {
-    std::uint8_t byte = 0;
-    std::from_chars(&digits[i], &digits[i] + 2, byte, 16);
-    raw += static_cast<char>(byte);
-  }
-  return raw;
-}
 
 std::string sealed(const std::string& body, const std::vector<files::SealedPart>& parts) {
   return body + files::make_seal(files::as_bytes(body), parts);
@@ -42,7 +29,7 @@ void mend(std::string& file) {
   const std::uint64_t body = room - table;
   std::memcpy(footer, &body, sizeof body);
   std::memcpy(footer + 8, &table, sizeof table);
-  std::memcpy(footer + 16, raw_digest(std::string_view(file).substr(body, table)).data(), 16);
+  std::memcpy(footer + 16, test::raw_digest(std::string_view(file).substr(body, table)).data(), 16);
   std::memcpy(footer + 48, "PlmbSeal", 8);
 }
 

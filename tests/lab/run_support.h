@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/files/atomic_file.h"
+#include "lab/check/small_run.h"
 #include "lab/cli/command.h"
 #include "lab/config/read.h"
 #include "lab/run/run_loop.h"
@@ -24,18 +25,14 @@ using plumb::test::error_of;
 using plumb::test::Folder;
 
 inline RunConfig tiny_config(std::int64_t steps = 12) {
-  RunConfig c;
+  RunConfig c = smallest_config();
   c.run.steps = steps;
-  c.run.log_every = 1;
   c.run.eval_every = 4;
-  c.run.eval_rows = 2;
-  c.run.sample_tokens = 3;
-  c.data.copy_language.length = 8;
+  c.data.copy_language = {.length = 8};
   c.model.width = 8;
   c.model.heads = 2;
-  c.model.layers = 1;
   c.model.context = 7;
-  c.train.batch = 2;
+  c.optim.rule = optim::Rule::adamw;
   c.checkpoint.every = 3;
   c.checkpoint.keep_last = 3;
   return c;

@@ -30,6 +30,7 @@ class Court {
     name_ = name;
     config_ = config;
     trainer_.reset();
+    undisturbed_.clear();
   }
   Trainer& trainer() {
     if (!trainer_) {
@@ -39,6 +40,15 @@ class Court {
     return *trainer_;
   }
   void forget() { trainer_.reset(); }
+  // What the second step leads to when nothing is spoiled.
+  const std::string& undisturbed() {
+    if (undisturbed_.empty()) {
+      Trainer t(config_);
+      for (int i = 0; i < 2; ++i) t.step();
+      undisturbed_ = digest_of(t);
+    }
+    return undisturbed_;
+  }
   bool next() { return cases_.wants(++number_); }
   void judge(bool right, const std::string& crime, const std::string& said) {
     cases_.note(number_, right, fmt::format("{}: {}; said: {}", name_, crime, said));
@@ -50,6 +60,7 @@ class Court {
   std::string name_;
   RunConfig config_;
   std::unique_ptr<Trainer> trainer_;
+  std::string undisturbed_;
 };
 
 // Of one step.
@@ -60,19 +71,21 @@ std::int64_t operators_of(const RunConfig& config) {
   return none.operators_seen();
 }
 
-// Masked by dropout, or the last value of a recomputation: such a NaN harms nothing.
+// A NaN is not read where dropout puts zero in its place, and as the last value of a segment that is computed again, of
+// which only what lies within is needed.
 bool may_vanish(const RunConfig& c) { return c.model.dropout > 0 || c.train.checkpoint_activations; }
 
-// The n-th operator of a step gives a wrong number. A NaN stops the step, which changes nothing; an infinity may vanish
-// on its way, as in tanh, but is found where it was made.
+// The n-th operator of a step gives a wrong number. A NaN stops the step, which changes nothing, or was never read: then the
+// step has the bits of an undisturbed one. An infinity may vanish on its way, as in tanh, but is found where it was made.
 void spoil_operator(Court& court, std::int64_t n, std::uint64_t place, double value) {
   if (!court.next()) return;
   Trainer& t = court.trainer();
   const std::string crime = fmt::format("operator {} made {}", n, name_of_non_finite(value)), before = digest_of(t);
-  bool stopped = true;
+  bool harmless = true;
   if (std::isnan(value)) {
     const Fault fault(n, place, value);
-    stopped = (!t.step().finite && digest_of(t) == before) || may_vanish(t.config());
+    harmless =
+        !t.step().finite ? digest_of(t) == before : may_vanish(t.config()) && digest_of(t) == court.undisturbed();
   }
   const Fault fault(n, place, value);
   const std::string said = t.blame();
@@ -81,7 +94,7 @@ void spoil_operator(Court& court, std::int64_t n, std::uint64_t place, double va
                                   : fmt::format("step {}: {}{}[{}] made {} at index {} of its output {}",
                                                 t.steps_done(), hit->scope, hit->scope.empty() ? "" : ": ", hit->op,
                                                 name_of_non_finite(value), hit->index, to_string(hit->shape));
-  court.judge(stopped && said.starts_with(wanted), crime + (stopped ? "" : ", and the step went on"), said);
+  court.judge(harmless && said.starts_with(wanted), crime + (harmless ? "" : ", and the step went on"), said);
   if (t.steps_done() != 1) court.forget();
 }
 
@@ -149,10 +162,8 @@ void try_variant(Court& court, const Variant& v, const Key& key, bool full) {
     }
   // Nothing of all this has left a trace.
   if (!court.next()) return;
-  Trainer undisturbed(v.config);
-  for (int i = 0; i < 2; ++i) undisturbed.step();
   court.trainer().step();
-  court.judge(digest_of(undisturbed) == digest_of(court.trainer()), "blame changed the run", "nothing");
+  court.judge(digest_of(court.trainer()) == court.undisturbed(), "blame changed the run", "nothing");
 }
 
 CheckResult check_blame(const CheckOptions& o) {

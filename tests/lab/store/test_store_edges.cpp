@@ -1,6 +1,5 @@
 // Stored files that are whole but senseless: records with a good CRC and an odd payload, seals whose table lies,
 // checkpoints that contradict themselves.
-#include <charconv>
 #include <cstring>
 
 #include "core/files/atomic_file.h"
@@ -10,12 +9,14 @@
 #include "lab/store/journal.h"
 #include "lab/store/journal_format.h"
 #include "tests/files_support.h"
+#include "tests/seal_support.h"
 
 namespace plumb::store {
 namespace {
 
 using test::error_of;
 using test::Folder;
+using test::raw_digest;
 
 std::string record(std::uint32_t type, const std::string& payload) {
   std::string bytes;
@@ -122,18 +123,6 @@ TEST(JournalEdges, ADescriptionThatFailedIsWrittenNextTime) {
   const auto content = read_journal(folder / "journal");
   EXPECT_EQ(content.metrics.at("loss").info.units, "nats");
   EXPECT_EQ(content.metrics.at("other").values, std::vector<double>{2.0});
-}
-
-// The 16 bytes whose digits a digest is.
-std::string raw_digest(std::string_view bytes) {
-  const std::string digits = files::digest(bytes);
-  std::string raw;
-  for (std::size_t i = 0; i < digits.size(); i += 2) {
-    std::uint8_t byte = 0;
-    std::from_chars(&digits[i], &digits[i] + 2, byte, 16);
-    raw += static_cast<char>(byte);
-  }
-  return raw;
 }
 
 // A body of eight bytes under a seal with this table, whose own hash is right and the hash of the whole is not.
