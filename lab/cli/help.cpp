@@ -65,6 +65,18 @@ std::string option_line(const Option& o) {
                      o.repeatable ? " (repeatable)" : "");
 }
 
+// The common options by name, in lines of so many columns.
+std::string option_names(std::size_t columns) {
+  std::string text, line;
+  for (const auto& o : common_options) {
+    if (!is_taken(o)) continue;
+    const std::string name = o.value.empty() ? o.flag : o.flag + " " + o.value;
+    if (line.size() + name.size() + 2 > columns) text += line + "\n", line.clear();
+    line += "  " + name;
+  }
+  return text + line + "\n";
+}
+
 }  // namespace
 
 std::string help_text() {
@@ -75,9 +87,7 @@ std::string help_text() {
     text += fmt::format("  {:<16}{}\n", c.name, c.help);
     last = &c;
   }
-  text += "\nCommon options\n";
-  for (const auto& o : common_options)
-    if (is_taken(o)) text += option_line(o);
+  text += "\nCommon options, which the help of a command describes\n" + option_names(72);
   return text + R"(
 Start with
   plumb train examples/copy_language/gpt.toml --set run.steps=300

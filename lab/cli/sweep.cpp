@@ -98,11 +98,11 @@ int sweep(const Arguments& a) {
 
 const Registration sweep_command({.name = "sweep",
                                   .group = Group::studies,
-                                  .help = "run every combination of the lists in [sweep], and compare them",
+                                  .help = "run every combination of the lists in [sweep]; compare them",
                                   .example = "plumb sweep examples/29_small_scale_proxies/qk_norm.toml --jobs 2",
                                   .words = {{.name = "CONFIG", .help = "a TOML file with a table [sweep]"}},
                                   .options = {{"--no-memory-check", "",
-                                               "begin even if the members at once will not fit in memory"}},
+                                               "begin even if the members will not fit in memory"}},
                                   .without = {},
                                   .run = sweep});
 

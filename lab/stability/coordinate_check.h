@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lab/run/run_config.h"
-#include "lab/stability/line_fit.h"
+#include "lab/study/statistics.h"
 
 namespace plumb::lab {
 

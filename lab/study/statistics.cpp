@@ -53,4 +53,26 @@ PairedTest paired_t(std::span<const double> a, std::span<const double> b, double
   return test;
 }
 
+Slope slope_of(std::span<const double> x, std::span<const double> y) {
+  if (x.size() != y.size()) fail("slope", "{} abscissas do not fit {} ordinates", x.size(), y.size());
+  const auto n = static_cast<double>(x.size());
+  double mean_x = 0, mean_y = 0, xx = 0, xy = 0, residue = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) mean_x += x[i] / n, mean_y += y[i] / n;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  if (std::ranges::all_of(x, [&](double v) { return v == x[0]; }))
+    throw UserError("a slope needs points at two different places", "slope");
+  const double slope = xy / xx;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double off = y[i] - mean_y - slope * (x[i] - mean_x);
+    residue += off * off;
+  }
+  const double wide =
+      x.size() < 3 ? std::numeric_limits<double>::infinity()
+                   : boost::math::quantile(boost::math::students_t(n - 2), 0.975) * std::sqrt(residue / (n - 2) / xx);
+  return {slope, slope - wide, slope + wide};
+}
+
 }  // namespace plumb::lab

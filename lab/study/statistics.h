@@ -22,4 +22,11 @@ struct PairedTest {
 // or 1.
 PairedTest paired_t(std::span<const double> a, std::span<const double> b, double margin = 0);
 
+// A straight line through points by least squares: its slope, with its interval of 95 % (Student's t), which is unbounded
+// for two points. UserError where no two x differ.
+struct Slope {
+  double value = 0, low = 0, high = 0;
+};
+Slope slope_of(std::span<const double> x, std::span<const double> y);
+
 }  // namespace plumb::lab

@@ -1,4 +1,4 @@
-// Coordinate checks: golden slopes, published quantiles, a perceptron and a transformer under several rules.
+// Coordinate checks: golden slopes, an interval by hand, a perceptron under several rules.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -31,14 +31,6 @@ TEST(Golden, CoordCheckSlope) {
     c.expect("slope", slope);
     c.expect("passes", std::abs(slope) < c.number("tolerance"));
   });
-}
-
-TEST(Slope, HasThePublishedQuantilesOfStudent) {
-  EXPECT_NEAR(student_bound(0.95, 1), 12.7062047364, 1e-8);
-  EXPECT_NEAR(student_bound(0.95, 2), 4.3026527297, 1e-9);
-  EXPECT_NEAR(student_bound(0.95, 5), 2.5705818356, 1e-9);
-  EXPECT_NEAR(student_bound(0.95, 10), 2.2281388520, 1e-9);
-  EXPECT_NEAR(student_bound(0.99, 30), 2.7499956536, 1e-9);
 }
 
 // y = 1, 3, 2, 5 over x = 0 .. 3: by hand, slope 1.1 and a residual sum of squares of 2.7.

@@ -68,16 +68,15 @@ int mup(const Arguments& a) {
   return 0;
 }
 
-const Registration registered(
-    {.name = "mup",
-     .group = Group::studies,
-     .help = "what [stability] makes of every parameter: first values, learning rate, multiplier",
-     .example = "plumb mup run.toml --set stability.parametrization=mup_table8 --base-width 64 --width 512",
-     .words = {{.name = "CONFIG", .help = "a TOML file"}},
-     .options = {{"--base-width", "W", "in place of stability.base_width"},
-                 {"--width", "W", "in place of model.width"}},
-     .without = {"--out", "--device", "--jobs", "--dry-run"},
-     .run = mup});
+const Registration registered({.name = "mup",
+                               .group = Group::studies,
+                               .help = "what [stability] makes of every parameter, at any width",
+                               .example = "plumb mup run.toml --set stability.parametrization=u_mup --width 512",
+                               .words = {{.name = "CONFIG", .help = "a TOML file"}},
+                               .options = {{"--base-width", "W", "in place of stability.base_width"},
+                                           {"--width", "W", "in place of model.width"}},
+                               .without = {"--out", "--device", "--jobs", "--dry-run"},
+                               .run = mup});
 
 }  // namespace
 }  // namespace plumb::cli

@@ -98,18 +98,17 @@ int coord_check(const Arguments& a) {
   return std::ranges::all_of(parts, [](const auto& p) { return lab::passes(p.verdict); }) ? 0 : 1;
 }
 
-const Registration registered(
-    {.name = "coord-check",
-     .group = Group::studies,
-     .help = "whether activations grow with the width over a few steps on one batch; exit code 0 when none does",
-     .example = "plumb coord-check run.toml --set stability.parametrization=mup_table8 --set schedule.lr=0.02",
-     .words = {{.name = "CONFIG", .help = "a TOML file"}},
-     .options = {{"--widths", "LIST", "the widths to compare (64,128,256,512)"},
-                 {"--steps", "N", "observed steps, the first before any update (4)"},
-                 {"--seeds", "N", "runs of each width (3)"},
-                 {"--head-size", "N", "heads of this size, more of them in wider models; else model.heads stays"}},
-     .without = {"--out", "--device", "--jobs", "--dry-run"},
-     .run = coord_check});
+const Registration registered({.name = "coord-check",
+                               .group = Group::studies,
+                               .help = "whether activations grow with the width in a few steps",
+                               .example = "plumb coord-check run.toml --set stability.parametrization=u_mup",
+                               .words = {{.name = "CONFIG", .help = "a TOML file"}},
+                               .options = {{"--widths", "LIST", "the widths to compare (64,128,256,512)"},
+                                           {"--steps", "N", "observed steps, the first before any update (4)"},
+                                           {"--seeds", "N", "runs of each width (3)"},
+                                           {"--head-size", "N", "heads of this size; else model.heads of them"}},
+                               .without = {"--out", "--device", "--jobs", "--dry-run"},
+                               .run = coord_check});
 
 }  // namespace
 }  // namespace plumb::cli
