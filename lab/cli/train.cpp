@@ -35,6 +35,8 @@ void show_memory_need(const lab::RunConfig& config) {
 
 int train(const Arguments& a) {
   const Value root = load_config(a.word("CONFIG"), a.common.set);
+  if (const Value* lists = root.find("sweep"))
+    throw UserError("this is a sweep, not one run", lists->where.text(), "plumb sweep runs all of it");
   lab::RunConfig config;
   read(root, config);
   if (a.common.dry_run) {

@@ -1,3 +1,4 @@
+// Two passes for each mean; the tail of Student's t is Boost's.
 #include "lab/study/statistics.h"
 
 #include <boost/math/distributions/students_t.hpp>

@@ -1,3 +1,4 @@
+// The registry, what a claim may ask of the results, and the report.
 #include "lab/study/study.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Over a grid sorted by rate, so that ties go to the lowest.
 #include "lab/sweep/sensitivity.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// What is missing becomes jobs; what they leave becomes the tables and the report.
 #include "lab/sweep/sweep.h"
 
 #include <sys/file.h>

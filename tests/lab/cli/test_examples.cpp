@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "lab/config/read.h"
+#include "lab/sweep/plan.h"
 #include "tests/lab/run_support.h"
 
 namespace plumb::lab {
@@ -28,9 +29,16 @@ TEST(Examples, EveryOneIsReadAndTrainsAtATinySize) {
     std::vector<std::string> set{"run.steps=2",    "run.eval_rows=2", "run.sample_tokens=4", "model.width=16",
                                  "model.layers=1", "model.context=7", "train.batch=2"};
     RunConfig config;
-    read(load_config(path), config);  // as it stands
+    Value root = load_config(path);  // as it stands
+    if (root.find("sweep")) {
+      EXPECT_GT(plan_sweep(root).members.size(), 1u);
+      EXPECT_EQ(test::plumb({"train", path}).code, 1);  // names `plumb sweep`
+      root.remove("sweep");
+    }
+    read(root, config);
     if (config.data.kind == DataKind::text) set.push_back("data.path=" + (folder / "text.txt").string());
-    read(load_config(path, set), config);
+    for (const auto& assignment : set) apply_set(root, assignment);
+    read(root, config);
     const RunOutcome out = test::start(config, folder / std::to_string(++trained));
     EXPECT_EQ(out.ending, Ending::finished);
     EXPECT_EQ(out.steps, 2);
