@@ -12,9 +12,9 @@
 namespace plumb::report {
 namespace {
 
-// Okabe and Ito's colours, told apart by people with any kind of colour vision.
-constexpr std::array<const char*, 7> colours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                             "#E69F00", "#56B4E9", "#333333"};
+// Okabe and Ito's colours, told apart by people with any kind of colour vision; their yellow is too light for a line.
+constexpr std::array<const char*, 8> colours{"#0072B2", "#D55E00", "#009E73", "#CC79A7",
+                                             "#E69F00", "#56B4E9", "#333333", "#8C510A"};
 
 constexpr std::size_t most_points = 2000;
 
