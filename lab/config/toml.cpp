@@ -5,6 +5,12 @@
 
 // Compiled here, since in its library an allocation that fails can end the process (the error it throws takes memory and
 // may not throw) or pass for a number that cannot be read (its stream swallows the exception).
+// Its assertions fail for some texts ("[,"), and would end the process too.
+namespace plumb {
+struct TomlAssertion {};
+[[noreturn, gnu::noinline]] static void assertion_failed() { throw TomlAssertion(); }
+}  // namespace plumb
+#define TOML_ASSERT(expression) (static_cast<bool>(expression) ? void() : ::plumb::assertion_failed())
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_FLOAT_CHARCONV 1
@@ -112,8 +118,30 @@ Value set_value(const std::string& text, const std::string& where) {
 
 }  // namespace
 
+namespace {
+
+bool asserts(std::string_view text) {
+  try {
+    (void)toml::parse(text);
+    return false;
+  } catch (const TomlAssertion&) {
+    return true;
+  }
+}
+
+// A text at which the parser's own assertions fail: the first line with which they do is the one to complain of.
+[[noreturn]] void refuse_assertion(std::string_view text, const std::string& name) {
+  int line = 1;
+  for (auto end = text.find('\n'); end != std::string_view::npos && !asserts(text.substr(0, end + 1)); ++line)
+    end = text.find('\n', end + 1);
+  throw UserError("this is no TOML", Location{name, line, 1}.text(), "a line is [table] or key = value");
+}
+
+}  // namespace
+
 Value parse_toml(std::string_view text, const std::string& name) {
   refuse_endless_keys(text, name);
+  if (asserts(text)) refuse_assertion(text, name);
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) throw UserError(sentence(parsed.error()), location(parsed.error().source(), name).text());
   Value root = table_value(parsed.table(), name);

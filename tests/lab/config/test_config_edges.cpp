@@ -73,6 +73,16 @@ TEST(TomlEdges, RefuseDatesAndEndlessKeys) {
   EXPECT_NE(error_of([] { parse_toml("a = 1\nb = '\xff'", "x"); }).find("invalid utf-8"), std::string::npos);
 }
 
+TEST(TomlEdges, RefuseWhatFailsTheParsersOwnAssertions) {
+  try {
+    parse_toml("[run]\nsteps = 3\n[,data]\nkind = \"text\"\n", "a.toml");
+    ADD_FAILURE() << "accepted";
+  } catch (const UserError& e) {
+    EXPECT_EQ(e.where(), "a.toml:3:1");
+  }
+  EXPECT_THROW(parse_toml("[,", "a.toml"), UserError);
+}
+
 TEST(TomlEdges, WriteEveryNumberAndKey) {
   const double inf = std::numeric_limits<double>::infinity();
   Value root;
