@@ -147,8 +147,13 @@ bool asserts(std::string_view text) {
 
 Value parse_toml(std::string_view text, const std::string& name) {
   refuse_endless_keys(text, name);
-  if (asserts(text)) refuse_assertion(text, name);
-  const toml::parse_result parsed = toml::parse(text);
+  const toml::parse_result parsed = [&] {
+    try {
+      return toml::parse(text);
+    } catch (const TomlAssertion&) {
+      refuse_assertion(text, name);
+    }
+  }();
   if (!parsed) throw UserError(sentence(parsed.error()), location(parsed.error().source(), name).text());
   Value root = table_value(parsed.table(), name);
   root.where = {name, 1, 1};
