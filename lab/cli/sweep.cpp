@@ -50,11 +50,9 @@ void print_groups(const lab::SweepPlan& plan, const lab::SweepOutcome& out) {
   fmt::print("{:<28} {:>12} {:>12} {:>10} {:>10}\n", "group", "sensitivity", "high side", "best rate", "best loss");
   for (const auto& g : groups) {
     if (g.by_seed.empty()) continue;
-    const auto n = static_cast<double>(g.by_seed.size());
-    double value = 0, high = 0, best = 0;
-    for (const auto& s : g.by_seed) value += s.value / n, high += s.high_side / n, best += s.best_loss / n;
-    fmt::print("{:<28} {:>12.4f} {:>12.4f} {:>10g} {:>10.4f}\n", g.name.empty() ? "all" : g.name, value, high,
-               g.by_seed[0].best_lr, best);
+    const auto s = g.sensitivity();
+    fmt::print("{:<28} {:>12.4f} {:>12.4f} {:>10g} {:>10.4f}\n", g.name.empty() ? "all" : g.name, s.value, s.high_side,
+               s.best_lr, s.best_loss);
   }
 }
 
@@ -93,7 +91,7 @@ int sweep(const Arguments& a) {
     fmt::print(stderr, "interrupted; the same command goes on\n");
     return 130;
   }
-  return failed > 0 ? 1 : 0;
+  return done == std::ssize(out.results) ? 0 : 1;
 }
 
 const Registration sweep_command({.name = "sweep",

@@ -43,12 +43,15 @@ RunSummary summarise(const store::RunContent& run) {
           .loss = last_of(run.rows, "loss")};
 }
 
+bool is_run(const std::string& folder) {
+  return fs::exists(fs::path(folder) / "config.toml") && fs::exists(fs::path(folder) / "journal");
+}
+
 std::vector<std::string> runs_under(const std::string& folder) {
   std::vector<std::string> out;
   if (!fs::is_directory(folder)) return out;
-  const auto is_run = [](const fs::path& p) { return fs::exists(p / "config.toml") && fs::exists(p / "journal"); };
   for (auto it = fs::recursive_directory_iterator(folder); it != fs::recursive_directory_iterator(); ++it) {
-    if (!it->is_directory() || !is_run(it->path())) continue;
+    if (!it->is_directory() || !is_run(it->path().string())) continue;
     out.push_back(it->path().string());
     it.disable_recursion_pending();
   }

@@ -20,6 +20,7 @@ struct RunSummary {
   std::optional<double> val_loss, loss;
 };
 RunSummary summarise(const store::RunContent& run);
+bool is_run(const std::string& folder);  // one was begun there
 // All runs under a folder, by name.
 std::vector<std::string> runs_under(const std::string& folder);
 

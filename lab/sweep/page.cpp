@@ -55,18 +55,9 @@ report::Table sensitivities(const std::vector<Group>& groups) {
                   .rows = {}};
   for (const auto& g : groups) {
     if (g.by_seed.empty()) continue;
-    const double n = static_cast<double>(g.by_seed.size());
-    double value = 0, high = 0, best = 0;
-    std::int64_t diverged = 0;
-    std::vector<double> rates;
-    for (const auto& s : g.by_seed) {
-      value += s.value / n, high += s.high_side / n, best += s.best_loss / n;
-      diverged += s.diverged;
-      rates.push_back(s.best_lr);
-    }
-    std::ranges::sort(rates);
-    t.rows.push_back({g.name.empty() ? "all" : g.name, fmt::format("{}", g.by_seed.size()), shown(value), shown(high),
-                      shown(rates[rates.size() / 2], "{:g}"), shown(best), fmt::format("{}", diverged)});
+    const Sensitivity s = g.sensitivity();
+    t.rows.push_back({g.name.empty() ? "all" : g.name, fmt::format("{}", g.by_seed.size()), shown(s.value),
+                      shown(s.high_side), shown(s.best_lr, "{:g}"), shown(s.best_loss), fmt::format("{}", s.diverged)});
   }
   return t;
 }

@@ -41,7 +41,7 @@ MemberResult result_of(const SweepMember& member, const std::string& run_folder)
                  .loss = unknown,
                  .val_loss = unknown,
                  .max_attn_logit_block0 = unknown};
-  if (!fs::exists(fs::path(run_folder) / "journal") || !fs::exists(fs::path(run_folder) / "config.toml")) return r;
+  if (!is_run(run_folder)) return r;
   const store::RunContent run = store::read_run(run_folder);
   RunConfig config;
   read(parse_toml(run.config, run_folder + "/config.toml"), config);
@@ -100,6 +100,20 @@ void write_tables(const SweepPlan& plan, const std::vector<MemberResult>& result
     h5.attributes[std::string("table/") + name] = {{"units", std::string("nats/token")}};
   files::write_atomically(fs::path(folder) / "table.csv", text);
   files::write_hdf5(fs::path(folder) / "table.h5", h5);
+}
+
+Sensitivity Group::sensitivity() const {
+  Sensitivity mean;
+  const auto n = static_cast<double>(by_seed.size());
+  std::vector<double> rates;
+  for (const auto& s : by_seed) {
+    mean.value += s.value / n, mean.high_side += s.high_side / n, mean.best_loss += s.best_loss / n;
+    mean.diverged += s.diverged;
+    rates.push_back(s.best_lr);
+  }
+  std::ranges::sort(rates);
+  mean.best_lr = rates.at(rates.size() / 2);
+  return mean;
 }
 
 std::vector<Group> groups_of(const SweepPlan& plan, const std::vector<MemberResult>& results) {

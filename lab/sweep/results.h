@@ -34,6 +34,8 @@ struct Group {
   std::vector<std::vector<double>> val_losses = {};  // of each rate, by seed; NaN for diverged ones
   double initial_loss = 0;                           // mean
   std::vector<Sensitivity> by_seed = {};             // empty with fewer than two rates
+  // Means over seeds, the median of the best rates, the sum of what diverged; only where by_seed is not empty.
+  Sensitivity sensitivity() const;
 };
 // By learning rate where the sweep has such an axis ("schedule.lr"); members that are not done are left out.
 std::vector<Group> groups_of(const SweepPlan& plan, const std::vector<MemberResult>& results);

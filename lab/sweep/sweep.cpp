@@ -11,6 +11,7 @@
 #include "core/files/atomic_file.h"
 #include "lab/config/read.h"
 #include "lab/progress.h"
+#include "lab/run/summary.h"
 #include "lab/sweep/pool.h"
 
 namespace plumb::lab {
@@ -28,11 +29,13 @@ files::Fd lock_folder(const fs::path& folder) {
   return lock;
 }
 
-// The last line a member wrote to its errors: what went wrong, in its own words.
-std::string last_line(const fs::path& log) {
-  std::string text = fs::exists(log) ? files::read_text(log) : std::string();
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
+// What went wrong with a member, in its own words: its last error, without the hint below it.
+std::string last_error(const fs::path& log) {
+  const std::string text = fs::exists(log) ? files::read_text(log) : std::string();
+  constexpr std::string_view start = "error: ";
+  const auto at = text.rfind(start);
+  if (at == std::string::npos) return {};
+  return text.substr(at + start.size(), text.find('\n', at) - at - start.size());
 }
 
 class Sweep {
@@ -47,8 +50,8 @@ class Sweep {
       out_.results.push_back(result_of(plan_.members[i], run_folder(i).string()));
       if (out_.results[i].state != MemberState::done) todo_.push_back(i);
     }
-    already_ = plan_.members.size() - todo_.size();
-    if (already_ > 0) progress_.note(fmt::format("{} of {} members are done already", already_, plan_.members.size()));
+    const std::size_t all = plan_.members.size();
+    if (todo_.size() < all) progress_.note(fmt::format("{} of {} members are done already", all - todo_.size(), all));
     out_.interrupted = !run_pool(request_.jobs, {.next = [this](std::size_t& i, Job& job) { return next(i, job); },
                                                  .ended = [this](const JobEnd& end) { ended(end); },
                                                  .waiting = [this](std::size_t running) { show(running); }});
@@ -68,7 +71,7 @@ class Sweep {
     index = todo_[at_++];
     const SweepMember& m = plan_.members[index];
     const fs::path config = fs::path(request_.folder) / "configs" / (m.name + ".toml"), folder = run_folder(index);
-    const bool begun = fs::exists(folder / "journal") && fs::exists(folder / "config.toml");
+    const bool begun = is_run(folder.string());
     if (!begun) files::write_atomically(config, resolved_toml(m.config));
     job.command = {request_.plumb.empty() ? fs::read_symlink("/proc/self/exe").string() : request_.plumb,
                    begun ? "resume" : "train", begun ? folder.string() : config.string()};
@@ -93,7 +96,7 @@ class Sweep {
     }
     constexpr int interrupted = 130;
     if (end.status == interrupted) return;
-    const std::string said = last_line(log(end.job));
+    const std::string said = last_error(log(end.job));
     r.state = MemberState::failed;
     r.status = end.status > 128 ? fmt::format("ended by signal {}", end.status - 128)
                : said.empty()   ? fmt::format("failed with status {}", end.status)
@@ -113,7 +116,7 @@ class Sweep {
   Progress progress_;
   SweepOutcome out_;
   std::vector<std::size_t> todo_;
-  std::size_t at_ = 0, already_ = 0, failed_ = 0;
+  std::size_t at_ = 0, failed_ = 0;
 };
 
 }  // namespace
